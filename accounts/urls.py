@@ -1,0 +1,5 @@
+from django.urls import path
+
+from accounts.views import DomainsView
+
+urlpatterns = [path("domains", DomainsView.as_view())]

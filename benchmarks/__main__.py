@@ -1,0 +1,129 @@
+"""`./dev bench`: floods a fresh installation for every case and prints one table.
+
+Servers, folders and databases are temporary; TMPDIR chooses the disk, which should be a real one.
+"""
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+from benchmarks.cases import run_case
+from benchmarks.progress import ProgressLine
+from benchmarks.references import measure_accept_rate, measure_commit_rate
+from benchmarks.report import Report
+from benchmarks.results import Case, CaseResult
+from harness.processes import ProcessFailed
+from harness.servers import ServerNotFound
+from harness.stack import CommandFailed
+
+QUICK = {"size": [4096], "connections": [10], "endpoints": [1], "seconds": 3.0}
+
+
+def main() -> None:
+    arguments = _parse()
+    # As Ctrl-C does it: end every process, remove every folder, show what was measured so far.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    report = Report()
+    try:
+        for case in _make_cases(arguments):
+            report.results.append(_run(case, arguments))
+        _measure_references(report, arguments)
+    except (ProcessFailed, CommandFailed, ServerNotFound, TimeoutError) as error:
+        sys.exit(f"\nThe benchmark stopped: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        if report.results:
+            print(report.render())
+        if arguments.json:
+            report.write(arguments.json)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument(
+        "--database",
+        nargs="+",
+        choices=["sqlite", "postgresql"],
+        default=["sqlite", "postgresql"],
+    )
+    parser.add_argument("--size", nargs="+", type=int, default=[4096, 102400], help="bytes")
+    parser.add_argument("--connections", nargs="+", type=int, default=[1, 10, 50])
+    parser.add_argument("--endpoints", nargs="+", type=int, default=[1, 50])
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long to flood")
+    parser.add_argument("--count", type=int, help="mails for each case, instead of --seconds")
+    parser.add_argument(
+        "--low-rate", type=float, default=20.0, help="mails per second of the quiet case; 0: none"
+    )
+    parser.add_argument("--quick", action="store_true", help="one short case for each database")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        vars(arguments).update(QUICK)
+    return arguments
+
+
+def _make_cases(arguments: argparse.Namespace) -> Iterator[Case]:
+    """The floods of a database, then its quiet case."""
+    for database in arguments.database:
+        shapes = product(arguments.size, arguments.connections, arguments.endpoints)
+        for size, connections, endpoints in shapes:
+            yield Case(database=database, size=size, connections=connections, endpoints=endpoints)
+        if arguments.low_rate:
+            yield Case(
+                database=database,
+                size=arguments.size[0],
+                connections=1,
+                endpoints=1,
+                rate=arguments.low_rate,
+            )
+
+
+def _run(case: Case, arguments: argparse.Namespace) -> CaseResult:
+    pace = f"{case.rate:g}/s" if case.rate else "full speed"
+    line = ProgressLine(
+        f"{case.database}, {case.size} bytes, {case.connections} connections, "
+        f"{case.endpoints} endpoints, {pace}"
+    )
+    with tempfile.TemporaryDirectory(prefix="fastsmtp-bench-") as folder:
+        result = run_case(
+            case,
+            seconds=arguments.seconds,
+            count=arguments.count,
+            folder=Path(folder),
+            progress=line.show,
+        )
+    figures = result.figures
+    line.finish(
+        f"{figures.accepted_per_second:.0f} accepted/s, "
+        f"{figures.delivered_per_second:.0f} delivered/s, {figures.lost} lost"
+    )
+    return result
+
+
+def _measure_references(report: Report, arguments: argparse.Namespace) -> None:
+    seconds = min(arguments.seconds, 5.0)
+    with tempfile.TemporaryDirectory(prefix="fastsmtp-bench-") as name:
+        folder = Path(name)
+        for size, connections in product(arguments.size, arguments.connections):
+            line = ProgressLine(f"bare aiosmtpd, {size} bytes, {connections} connections")
+            line.show("flooding")
+            rate = measure_accept_rate(
+                size=size, connections=connections, seconds=seconds, folder=folder
+            )
+            line.finish(f"{rate:.0f} accepted/s")
+            report.accept_rates[size, connections] = rate
+        for database in arguments.database:
+            line = ProgressLine(f"{database}, one row per commit")
+            line.show("writing")
+            rate = measure_commit_rate(database=database, seconds=seconds, folder=folder)
+            line.finish(f"{rate:.0f} commits/s")
+            report.commit_rates[database] = rate
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Load and receiver as processes of their own, so that neither slows the other or the product."""
+
+import http.client
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from benchmarks.load import Load
+from benchmarks.receiver import Arrival
+from benchmarks.sent import LoadResult
+from harness.processes import Process, free_port, is_listening
+
+ROOT = Path(__file__).parent.parent
+POLL = 0.2  # seconds
+
+
+def start_module(name: str, *arguments: str, log: Path) -> Process:
+    return Process([sys.executable, "-m", name, *arguments], log=log, folder=ROOT)
+
+
+def run_load(load: Load, *, folder: Path, on_wait: Callable[[], None] = lambda: None) -> LoadResult:
+    """Calls `on_wait` several times a second; raises ProcessFailed."""
+    out = folder / f"load-{load.run}.json"
+    process = start_module(
+        "benchmarks.flood", *_arguments(load), f"--out={out}", log=folder / "load.log"
+    )
+    while process.is_running:
+        on_wait()
+        time.sleep(POLL)
+    if not out.exists():
+        process.check()
+    return LoadResult.read(out)
+
+
+def _arguments(load: Load) -> list[str]:
+    values = {item.name: getattr(load, item.name) for item in fields(load)}
+    recipients = values.pop("recipients")
+    options = [
+        f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value is not None
+    ]
+    return [*options, "--recipients", *recipients]
+
+
+class ReceiverProcess:
+    """For the length of a `with` block."""
+
+    def __init__(self, *, folder: Path) -> None:
+        self._log = folder / "receiver.log"
+        self._port = free_port()
+
+    def __enter__(self) -> Self:
+        self._process = start_module("benchmarks.receiver", f"--port={self._port}", log=self._log)
+        self._process.wait_until(lambda: is_listening(self._port))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self._port}{path}"
+
+    def count_delivered(self) -> int:
+        """Different mails by path that it answered with a 2xx."""
+        return int(self._get("/count"))
+
+    def arrivals(self) -> list[Arrival]:
+        return [Arrival(*values) for values in self._get("/results")]
+
+    def _get(self, path: str) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        try:
+            connection.request("GET", path)
+            return json.load(connection.getresponse())
+        finally:
+            connection.close()

@@ -1,0 +1,217 @@
+"""An HTTP receiver for webhooks: answers at once, remembers what came, or misbehaves as told.
+
+Each path is an endpoint. `GET /results` tells what came, as JSON; `GET /count` only how many.
+"""
+
+import argparse
+import asyncio
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import uvloop
+
+_MESSAGE_ID = re.compile(rb'"message_id": ?"<?([^">]*)')
+
+
+class Arrival(NamedTuple):
+    """One request, at the moment its last byte was here (monotonic nanoseconds)."""
+
+    at: int
+    path: str
+    webhook_id: str
+    unique_id: str
+    attempt: int
+    status: int  # of our answer; 0 for none
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: str = ""
+    delay: float = 0.0  # seconds
+
+    def render(self) -> bytes:
+        return (
+            f"HTTP/1.1 {self.status} -\r\nContent-Type: text/plain\r\n"
+            f"{self.headers}Content-Length: 2\r\n\r\nok"
+        ).encode()
+
+
+type Behaviour = Callable[[], Answer | None]  # None leaves the caller waiting
+
+
+def always(answer: Answer | None) -> Behaviour:
+    return lambda: answer
+
+
+def missing_for(seconds: float) -> Behaviour:
+    """404 until `seconds` after the first request, as an application that starts again."""
+    ends_at: list[float] = []
+
+    def answer() -> Answer:
+        now = time.monotonic()
+        if not ends_at:
+            ends_at.append(now + seconds)
+        return Answer(404) if now < ends_at[0] else Answer(200)
+
+    return answer
+
+
+OK = always(Answer(200))
+# What can be asked for by name, with an optional number: `slow:10`.
+BEHAVIOURS: Mapping[str, Callable[[float], Behaviour]] = {
+    "ok": lambda _: OK,
+    "slow": lambda seconds: always(Answer(200, delay=seconds)),
+    "status": lambda status: always(Answer(int(status))),
+    "busy": lambda seconds: always(Answer(503, headers=f"Retry-After: {seconds:.0f}\r\n")),
+    "missing": missing_for,
+    "hang": lambda _: always(None),
+}
+
+
+def parse_behaviour(text: str) -> Behaviour:
+    """Raises KeyError for an unknown name."""
+    name, _, number = text.partition(":")
+    return BEHAVIOURS[name](float(number or 0))
+
+
+class Receiver:
+    """Inside an event loop: `await receiver.start()`, then `receiver.url("/e/0")`."""
+
+    def __init__(self, behaviours: Mapping[str, Behaviour] | None = None) -> None:
+        self.behaviours = dict(behaviours or {})
+        self.received: list[Arrival] = []
+        self.delivered: set[tuple[str, str]] = set()  # (path, unique id) that got a 2xx
+        self.port = 0
+
+    async def start(self, port: int = 0) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        self._server.close()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def receive(self, *, path: str, webhook_id: str, unique_id: str, attempt: int) -> Answer | None:
+        answer = self.behaviours.get(path, OK)()
+        status = answer.status if answer else 0
+        self.received.append(
+            Arrival(time.monotonic_ns(), path, webhook_id, unique_id, attempt, status)
+        )
+        if 200 <= status < 300:
+            self.delivered.add((path, unique_id))
+        return answer
+
+    def report(self, path: str) -> bytes:
+        if path == "/results":
+            return json.dumps(self.received).encode()
+        return json.dumps(len(self.delivered)).encode()
+
+
+def count_duplicates(arrivals: Iterable[Arrival]) -> int:
+    """How often a mail came again to a path that had answered it with a 2xx."""
+    counts = Counter(
+        (arrival.path, arrival.unique_id) for arrival in arrivals if 200 <= arrival.status < 300
+    )
+    return sum(count - 1 for count in counts.values())
+
+
+class _Connection(asyncio.Protocol):
+    """HTTP/1.1 with kept-alive connections and Content-Length, and nothing else of it."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._buffer = bytearray()
+        self._needed = 0  # bytes of the request that is coming in; 0 while its head is incomplete
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if not self._needed:
+            self._read_head()
+        if self._needed and len(self._buffer) >= self._needed:
+            self._read_request()
+
+    def _read_head(self) -> None:
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        self._head = bytes(self._buffer[: end + 2])
+        self._lower_head = self._head.lower()
+        self._body_at = end + 4
+        self._needed = self._body_at + int(self._header(b"content-length") or 0)
+
+    def _header(self, name: bytes) -> str:
+        start = self._lower_head.find(b"\r\n%b:" % name)
+        if start < 0:
+            return ""
+        start += len(name) + 3
+        return self._head[start : self._head.index(b"\r\n", start)].strip().decode("latin-1")
+
+    def _read_request(self) -> None:
+        method, path, _ = self._head.split(b" ", 2)
+        if method == b"GET":
+            self._report(path.decode())
+        else:
+            self._receive(path.decode())
+        # Callers wait for the answer before they send again, so nothing follows yet.
+        self._buffer.clear()
+        self._needed = 0
+
+    def _receive(self, path: str) -> None:
+        message_id = _MESSAGE_ID.search(self._buffer, self._body_at)
+        answer = self._receiver.receive(
+            path=path,
+            webhook_id=self._header(b"webhook-id"),
+            unique_id=message_id[1].decode() if message_id else "",
+            attempt=int(self._header(b"fastsmtp-attempt") or 0),
+        )
+        if answer is None:
+            return
+        if answer.delay:
+            loop = asyncio.get_running_loop()
+            loop.call_later(answer.delay, self._transport.write, answer.render())
+        else:
+            self._transport.write(answer.render())
+
+    def _report(self, path: str) -> None:
+        content = self._receiver.report(path)
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        self._transport.write(head % len(content) + content)
+
+
+async def _serve(port: int, behaviours: Mapping[str, Behaviour]) -> None:
+    receiver = Receiver(behaviours)
+    await receiver.start(port)
+    print(receiver.url("/"), flush=True)
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.receiver", description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument(
+        "--behaviour",
+        action="append",
+        default=[],
+        metavar="PATH=NAME[:NUMBER]",
+        help=f"{', '.join(BEHAVIOURS)}; such as /e/3=busy:20",
+    )
+    arguments = parser.parse_args()
+    pairs = (text.split("=", 1) for text in arguments.behaviour)
+    behaviours = {path: parse_behaviour(text) for path, text in pairs}
+    uvloop.run(_serve(arguments.port, behaviours))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import BooleanRadioFilter
+from unfold.decorators import display
+
+from accounts.models import Domain
+from delivery.admin.deletion import DeletesThroughQueue
+from delivery.queue import delete_domain
+
+
+@admin.register(Domain)
+class DomainAdmin(DeletesThroughQueue, ModelAdmin):
+    """Its policies appear here once the server verifies DKIM and SPF."""
+
+    list_display = ["domain_name", "is_enabled", "recipient_count", "created_at"]
+    list_filter = [("is_enabled", BooleanRadioFilter)]
+    search_fields = ["domain_name"]
+    show_full_result_count = False
+    fields = ["domain_name", "is_enabled"]
+    delete_record = staticmethod(delete_domain)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Domain]:
+        return super().get_queryset(request).annotate(recipient_count=Count("recipients"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Domain | None = None) -> list[str]:
+        return [] if obj is None else ["domain_name"]
+
+    @display(description="recipients", ordering="recipient_count")
+    def recipient_count(self, domain: Any) -> int:
+        return domain.recipient_count

@@ -1,0 +1,71 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from delivery.admin.deletion import DeletesThroughQueue
+from delivery.models import Recipient
+from delivery.queue import delete_recipient
+from fastsmtp.masking import MASK, mask_values, unmask_values
+
+
+class RecipientForm(forms.ModelForm):
+    webhook_headers = forms.JSONField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+        help_text=f'Sent with every call, for example {{"Authorization": "Bearer …"}}. Values are '
+        f"stored encrypted and shown as {MASK}; left like that, a value stays as it is.",
+    )
+
+    class Meta:
+        model = Recipient
+        fields = "__all__"
+        widgets = {"webhook_url": UnfoldAdminTextInputWidget}
+        help_texts = {
+            "local_part": "The part before the @. Empty or * is the catch-all: it gets the mail "
+            "for every address of the domain that has no recipient of its own.",
+        }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.initial["webhook_headers"] = mask_values(self.instance.webhook_headers)
+
+    def clean_webhook_headers(self) -> Any:
+        headers = self.cleaned_data["webhook_headers"] or {}
+        if not isinstance(headers, dict):
+            return headers  # the model has the words for it
+        try:
+            return unmask_values(headers, stored=self.instance.webhook_headers)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+@admin.register(Recipient)
+class RecipientAdmin(DeletesThroughQueue, ModelAdmin):
+    form = RecipientForm
+    fields = ["domain", "local_part", "webhook_url", "webhook_headers", "is_enabled"]
+    list_display = ["recipient_address", "webhook_url", "is_enabled", "created_at"]
+    list_filter = [("domain", AutocompleteSelectFilter), ("is_enabled", BooleanRadioFilter)]
+    list_filter_submit = True
+    list_select_related = ["domain"]
+    search_fields = ["local_part", "domain__domain_name", "webhook_url"]
+    show_full_result_count = False
+    autocomplete_fields = ["domain"]
+    delete_record = staticmethod(delete_recipient)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Recipient | None = None) -> list[str]:
+        return [] if obj is None else ["domain"]
+
+    def save_model(self, request: HttpRequest, obj: Recipient, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        for warning in obj.warnings:
+            messages.warning(request, f"{warning}.")
+
+    @display(description="address", ordering="local_part")
+    def recipient_address(self, recipient: Recipient) -> str:
+        return recipient.address

@@ -1,0 +1,73 @@
+"""One call from beginning to end: bytes, body, POST. Every way it can end is an Outcome."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from weakref import WeakValueDictionary
+
+from django.utils import timezone
+
+from delivery import payload
+from delivery.claims import MARGIN
+from delivery.jobs import Job
+from delivery.outcome import Outcome
+from delivery.schedule import Kind
+from delivery.transports import webhook
+from fastsmtp.http.door import Door
+
+log = logging.getLogger(__name__)
+
+LARGE_CALLS = 2  # calls with a large message at once to one endpoint
+LARGE_BUILDS = 2  # large payloads that are being built at once in this process
+
+
+class Caller:
+    """`load` gets the bytes of a message that was too large to come with its claim."""
+
+    def __init__(
+        self, door: Door, *, timeout: timedelta, load: Callable[[Job], Awaitable[bytes | None]]
+    ) -> None:
+        self._door = door
+        self._timeout = timeout
+        self._load = load
+        self._builds = asyncio.Semaphore(LARGE_BUILDS)
+        # An endpoint that hangs holds up its own large messages and nobody else's.
+        self._large_calls: WeakValueDictionary[uuid.UUID, asyncio.Semaphore] = WeakValueDictionary()
+
+    async def call(self, job: Job) -> Outcome | None:
+        """None when too little of the claim is left to make the call: somebody else will."""
+        try:
+            if job.recipient_url is None:
+                return _without_call(job, Kind.ORPHANED, "its recipient was deleted")
+            if job.raw is not None:
+                return await self._send(job, payload.build(job, job.raw))
+            slots = self._large_calls.setdefault(job.endpoint_id, asyncio.Semaphore(LARGE_CALLS))
+            async with slots:
+                return await self._call_large(job)
+        except Exception as error:
+            log.exception("delivery %s could not be sent", job.delivery_id)
+            return _without_call(job, Kind.BROKEN, f"internal error ({type(error).__name__})")
+
+    async def _call_large(self, job: Job) -> Outcome | None:
+        async with self._builds:
+            raw = await self._load(job)
+            if raw is None:
+                return _without_call(job, Kind.BROKEN, "the raw message is not there")
+            body = await asyncio.to_thread(payload.build, job, raw)
+            del raw
+        return await self._send(job, body)
+
+    async def _send(self, job: Job, body: bytes) -> Outcome | None:
+        timeout = self._timeout
+        if job.target.timeout_seconds:
+            timeout = timedelta(seconds=job.target.timeout_seconds)
+        if timezone.now() + timeout > job.claimed_until - MARGIN / 3:
+            return None
+        return await webhook.send(self._door, job, body, limit=timeout)
+
+
+def _without_call(job: Job, kind: Kind, error: str) -> Outcome:
+    now = timezone.now()
+    return Outcome(job=job, kind=kind, started_at=now, finished_at=now, error=error)

@@ -1,0 +1,150 @@
+"""A job: a claimed delivery with all that its call needs. Plain values, read in one query."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.models import Domain
+from delivery.models import Delivery, Endpoint, Lane, Message, RawMessage, Recipient
+from fastsmtp.bulk import Select, placeholders, to_database
+
+SMALL = 128 * 1024  # bytes up to which a message comes with its job
+
+
+@dataclass(slots=True)
+class Target:
+    """An endpoint and its lane, as they were when a claim was made."""
+
+    endpoint_id: uuid.UUID
+    state: str
+    paused_until: datetime | None
+    consecutive_failures: int
+    last_success_at: datetime | None
+    url: str
+    secret: str
+    timeout_seconds: int | None
+    concurrency: int
+    domain_name: str
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == Lane.State.ACTIVE
+
+    def is_closed(self, now: datetime) -> bool:
+        """Disabled, paused, or probed by a call that is under way."""
+        if self.state == Lane.State.DISABLED:
+            return True
+        return self.paused_until is not None and self.paused_until > now
+
+
+_select_targets = Select(
+    """SELECT {} FROM lanes JOIN endpoints ON endpoints.id = lanes.endpoint_id
+    JOIN domains ON domains.id = endpoints.domain_id WHERE lanes.endpoint_id IN ({ids})""",
+    (Lane, "endpoint_id"),
+    (Lane, "state"),
+    (Lane, "paused_until"),
+    (Lane, "consecutive_failures"),
+    (Lane, "last_success_at"),
+    (Endpoint, "url"),
+    (Endpoint, "secret"),
+    (Endpoint, "timeout_seconds"),
+    (Endpoint, "concurrency"),
+    (Domain, "domain_name"),
+)
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    target: Target
+    claim_id: uuid.UUID
+    claimed_until: datetime
+    # The columns of `_select_jobs`, in its order.
+    delivery_id: uuid.UUID
+    endpoint_id: uuid.UUID
+    recipient_address: str
+    status: str
+    tags: list[str]
+    tries: int  # this one included
+    attempts: int  # this one included
+    created_at: datetime
+    message_id: uuid.UUID
+    raw_id: uuid.UUID | None
+    mail_from: str
+    rcpt_to: list[list[str]]
+    client_ip: str
+    size: int
+    received_at: datetime
+    dkim_result: str
+    dkim_domain: str | None
+    spf_result: str
+    spf_domain: str | None
+    raw: bytes | None  # None for a large message: `load_raw` gets it
+    recipient_url: str | None  # None when the recipient was deleted
+    recipient_headers: dict[str, str] | None
+
+    @property
+    def is_probe(self) -> bool:
+        return not self.target.is_active
+
+
+_select_jobs = Select(
+    f"""SELECT {{}} FROM deliveries JOIN messages ON messages.id = deliveries.message_id
+    LEFT JOIN raw_messages ON raw_messages.id = messages.raw_id AND messages.size <= {SMALL}
+    LEFT JOIN recipients ON recipients.id = deliveries.recipient_id
+    WHERE deliveries.id IN ({{ids}})""",
+    (Delivery, "id"),
+    (Delivery, "endpoint_id"),
+    (Delivery, "recipient_address"),
+    (Delivery, "status"),
+    (Delivery, "tags"),
+    (Delivery, "tries"),
+    (Delivery, "attempts"),
+    (Delivery, "created_at"),
+    (Message, "id"),
+    (Message, "raw_id"),
+    (Message, "mail_from"),
+    (Message, "rcpt_to"),
+    (Message, "client_ip"),
+    (Message, "size"),
+    (Message, "received_at"),
+    (Message, "dkim_result"),
+    (Message, "dkim_domain"),
+    (Message, "spf_result"),
+    (Message, "spf_domain"),
+    (RawMessage, "content"),
+    (Recipient, "webhook_url"),
+    (Recipient, "webhook_headers"),
+)
+
+_id = to_database(Delivery._meta.pk)
+
+
+def targets(endpoint_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Target]:
+    """Those of the endpoints that exist."""
+    rows = _select_targets.rows(
+        [_id(endpoint_id) for endpoint_id in endpoint_ids], ids=placeholders(endpoint_ids)
+    )
+    return {row[0]: Target(*row) for row in rows}
+
+
+def load(
+    delivery_ids: Sequence[uuid.UUID],
+    targets: Mapping[uuid.UUID, Target],
+    claim_id: uuid.UUID,
+    until: datetime,
+) -> list[Job]:
+    """The jobs of a claim that has just been written."""
+    if not delivery_ids:
+        return []
+    ids = [_id(delivery_id) for delivery_id in delivery_ids]
+    return [
+        Job(targets[row[1]], claim_id, until, *row)
+        for row in _select_jobs.rows(ids, ids=placeholders(ids))
+    ]
+
+
+def load_raw(job: Job) -> bytes | None:
+    """The bytes of a large message; None when they have been deleted."""
+    raw = RawMessage.objects.filter(messages__id=job.message_id).first()
+    return raw.read() if raw is not None else None

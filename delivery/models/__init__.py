@@ -1,0 +1,16 @@
+from delivery.models.delivery import Attempt, Delivery
+from delivery.models.endpoint import Endpoint, Lane
+from delivery.models.message import Attachment, Message, RawChunk, RawMessage
+from delivery.models.recipient import Recipient
+
+__all__ = [
+    "Attachment",
+    "Attempt",
+    "Delivery",
+    "Endpoint",
+    "Lane",
+    "Message",
+    "RawChunk",
+    "RawMessage",
+    "Recipient",
+]

@@ -1,0 +1,25 @@
+"""What came of one call."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from delivery.jobs import Job
+from delivery.schedule import Kind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    job: Job
+    kind: Kind
+    started_at: datetime
+    finished_at: datetime
+    status_code: int | None = None
+    error: str = ""
+    retry_after: timedelta | None = None
+    response_excerpt: str = ""
+    resolved_ip: str = ""
+    payload_hash: str = ""
+
+    @property
+    def duration(self) -> timedelta:
+        return self.finished_at - self.started_at

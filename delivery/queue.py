@@ -1,0 +1,218 @@
+"""The queue: the only writer of messages, and what can be done to those that wait.
+
+`accept` is the border of the product. What it has committed got, or may get, a 250 and is never
+lost; whatever it raises has stored nothing.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import batched
+from typing import Self
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Domain
+from delivery.models import Delivery, Endpoint, Lane, Message, RawChunk, RawMessage, Recipient
+from delivery.models.message import CHUNK_SIZE
+from delivery.recipients import FoundRecipient
+from fastsmtp.bulk import Insert
+from fastsmtp.config import config
+from fastsmtp.crash import crash_point
+from fastsmtp.ids import uuid7
+from fastsmtp.mail.headers import summarize
+
+# How long the sweep leaves a new message to the task that was rung for it.
+ROUTE_GRACE = timedelta(seconds=2)
+CANCELLED_AT_ONCE = 500  # deliveries in one statement
+
+_insert_raw = Insert(RawMessage, "id", "size", "sha256", "content", "created_at")
+_insert_message = Insert(
+    Message,
+    "id",
+    "domain_id",
+    "raw_id",
+    "mail_from",
+    "rcpt_to",
+    "helo",
+    "client_ip",
+    "tls_version",
+    "tls_cipher",
+    "smtputf8",
+    "size",
+    "internet_message_id",
+    "from_address",
+    "subject",
+    "received_at",
+    "instance_id",
+    "route_due_at",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """One mail transaction, ready to be stored: one message for each domain it goes to."""
+
+    raw_id: uuid.UUID
+    raw: bytes
+    messages: tuple[tuple[uuid.UUID, uuid.UUID, tuple[FoundRecipient, ...]], ...]
+    mail_from: str
+    helo: str
+    client_ip: str
+    tls: tuple[str, str]  # version and cipher, empty in clear
+    smtputf8: bool
+    received_at: datetime
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        raw: bytes,
+        mail_from: str,
+        recipients: Sequence[FoundRecipient],
+        helo: str,
+        client_ip: str,
+        tls: tuple[str, str] = ("", ""),
+        smtputf8: bool = False,
+    ) -> Self:
+        by_domain: dict[uuid.UUID, list[FoundRecipient]] = {}
+        for recipient in recipients:
+            by_domain.setdefault(recipient.domain_id, []).append(recipient)
+        return cls(
+            raw_id=uuid7(),
+            raw=raw,
+            messages=tuple(
+                (uuid7(), domain_id, tuple(found)) for domain_id, found in by_domain.items()
+            ),
+            mail_from=mail_from,
+            helo=helo[:255],
+            client_ip=client_ip,
+            tls=tls,
+            smtputf8=smtputf8,
+            received_at=timezone.now(),
+        )
+
+    @property
+    def id(self) -> uuid.UUID:
+        """What the sender is told: the id of the first message."""
+        return self.messages[0][0]
+
+    @property
+    def message_ids(self) -> list[uuid.UUID]:
+        return [message_id for message_id, _, _ in self.messages]
+
+    @property
+    def size(self) -> int:
+        return len(self.raw)
+
+    @property
+    def is_large(self) -> bool:
+        return self.size > CHUNK_SIZE
+
+
+def accept(batch: Sequence[Submission]) -> None:
+    """Stores all in one transaction, or raises and stores none.
+
+    The bytes of large messages must have been stored before, by `store_large`.
+    """
+    raws = [_raw_row(submission) for submission in batch if not submission.is_large]
+    messages = [row for submission in batch for row in _message_rows(submission)]
+    with transaction.atomic():
+        _insert_raw.execute(raws)
+        _insert_message.execute(messages)
+        crash_point("before_commit")
+
+
+def store_large(submission: Submission) -> None:
+    """Writes the bytes of a large message, chunk by chunk, outside the group commit.
+
+    Without a message they are an orphan that the retention removes.
+    """
+    raw = RawMessage(**_raw_row(submission))
+    raw.save(force_insert=True)
+    for number, start in enumerate(range(CHUNK_SIZE, submission.size, CHUNK_SIZE), 1):
+        content = submission.raw[start : start + CHUNK_SIZE]
+        RawChunk(raw=raw, number=number, content=content).save(force_insert=True)
+
+
+def _raw_row(submission: Submission) -> dict[str, object]:
+    return {
+        "id": submission.raw_id,
+        "size": submission.size,
+        "sha256": hashlib.sha256(submission.raw).hexdigest(),
+        "content": submission.raw[:CHUNK_SIZE],
+        "created_at": submission.received_at,
+    }
+
+
+def _message_rows(submission: Submission) -> Iterator[dict[str, object]]:
+    summary = summarize(submission.raw)
+    for message_id, domain_id, recipients in submission.messages:
+        yield {
+            "id": message_id,
+            "domain_id": domain_id,
+            "raw_id": submission.raw_id,
+            "mail_from": submission.mail_from,
+            "rcpt_to": [[found.address, str(found.recipient_id)] for found in recipients],
+            "helo": submission.helo,
+            "client_ip": submission.client_ip,
+            "tls_version": submission.tls[0],
+            "tls_cipher": submission.tls[1],
+            "smtputf8": submission.smtputf8,
+            "size": submission.size,
+            "internet_message_id": summary.internet_message_id,
+            "from_address": summary.from_address,
+            "subject": summary.subject,
+            "received_at": submission.received_at,
+            "instance_id": config().instance_id,
+            "route_due_at": submission.received_at + ROUTE_GRACE,
+        }
+
+
+def delete_domain(domain: Domain) -> int:
+    """Deletes a domain with its configuration; what waits for it is cancelled, and counted."""
+    with transaction.atomic():
+        cancelled = _cancel(domain.id, reason="the domain was deleted")
+        domain.delete()
+    return cancelled
+
+
+def delete_recipient(recipient: Recipient) -> int:
+    """Deletes a recipient; what waits for it is cancelled, and counted."""
+    with transaction.atomic():
+        cancelled = _cancel(
+            recipient.domain_id, reason="the recipient was deleted", recipient_id=recipient.id
+        )
+        recipient.delete()
+    return cancelled
+
+
+def _cancel(domain_id: uuid.UUID, *, reason: str, **conditions: object) -> int:
+    endpoints = Endpoint.objects.filter(domain_id=domain_id).values("id")
+    # The lanes' locks come first: routing that is about to add deliveries waits for us, and then
+    # finds the lane gone.
+    list(Lane.objects.select_for_update().filter(endpoint_id__in=endpoints).order_by("pk"))
+    waiting = Delivery.objects.filter(
+        endpoint_id__in=endpoints, due_at__isnull=False, **conditions
+    ).order_by("id")
+    return sum(
+        _cancel_deliveries(ids, reason)
+        for ids in batched(waiting.values_list("id", flat=True), CANCELLED_AT_ONCE)
+    )
+
+
+def _cancel_deliveries(ids: Sequence[uuid.UUID], reason: str) -> int:
+    # Locked in the order in which the recorder writes: neither waits for the other for ever.
+    open_ones = Delivery.objects.filter(id__in=ids, due_at__isnull=False)
+    list(open_ones.select_for_update().order_by("id").values_list("id"))
+    return open_ones.update(
+        status=Delivery.Status.CANCELLED,
+        reason=reason,
+        due_at=None,
+        claim_id=None,
+        claimed_until=None,
+        updated_at=timezone.now(),
+    )

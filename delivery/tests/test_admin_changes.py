@@ -1,0 +1,162 @@
+"""What the admin changes goes through the model's validation and the queue."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import DirectoryVersion, Domain, User
+from delivery.models import Delivery, Endpoint, Recipient
+from delivery.tests.records import URL, create_delivery, create_endpoint, create_message
+from fastsmtp.masking import MASK
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def browser() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_user("alice", is_superuser=True))
+    return client
+
+
+@pytest.fixture
+def domain() -> Domain:
+    return Domain.objects.create(domain_name="example.com")
+
+
+@pytest.fixture
+def recipient(domain: Domain) -> Recipient:
+    return Recipient.objects.create(
+        domain=domain,
+        local_part="support",
+        webhook_url=URL,
+        webhook_headers={"X-Key": "s3cret", "X-Team": "ops"},
+    )
+
+
+def _form(**changes: Any) -> dict[str, Any]:
+    form = {
+        "local_part": "support",
+        "webhook_url": URL,
+        "webhook_headers": "{}",
+        "is_enabled": "on",
+    }
+    return form | changes
+
+
+def _save(browser: Client, recipient: Recipient, **changes: Any) -> Any:
+    page = reverse("admin:delivery_recipient_change", args=[recipient.pk])
+    return browser.post(page, _form(**changes), follow=True)
+
+
+def test_a_domain_is_created_normalized(browser: Client) -> None:
+    browser.post(
+        reverse("admin:accounts_domain_add"), {"domain_name": "Bücher.Example", "is_enabled": "on"}
+    )
+    assert Domain.objects.get().domain_name == "xn--bcher-kva.example"
+
+
+def test_a_recipient_is_created(browser: Client, domain: Domain) -> None:
+    before = DirectoryVersion.current()
+    browser.post(reverse("admin:delivery_recipient_add"), _form(domain=domain.pk, local_part="*"))
+    assert Recipient.objects.get().is_catch_all
+    assert DirectoryVersion.current() > before
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("webhook_url", "http://10.0.0.1/", "10.0.0.1"),
+        ("local_part", "a b", "not well-formed"),
+        ("webhook_headers", "[1]", "must be an object"),
+        ("webhook_headers", "{", "valid JSON"),
+        ("webhook_headers", '{"Host": "x"}', "set by FastSMTP"),
+        ("webhook_headers", json.dumps({"X-New": MASK}), "no value is stored"),
+    ],
+)
+def test_a_value_that_is_refused(
+    browser: Client, recipient: Recipient, field: str, value: str, words: str
+) -> None:
+    response = _save(browser, recipient, **{field: value})
+    assert words in response.content.decode()
+    before = Recipient.objects.get()
+    assert getattr(before, field) == getattr(recipient, field)
+
+
+def test_a_mask_keeps_the_stored_value(browser: Client, recipient: Recipient) -> None:
+    _save(browser, recipient, webhook_headers=json.dumps({"X-Key": MASK, "X-New": "1"}))
+    assert Recipient.objects.get().webhook_headers == {"X-Key": "s3cret", "X-New": "1"}
+
+
+def test_a_name_that_does_not_resolve_yet_is_saved_with_a_warning(
+    browser: Client, recipient: Recipient
+) -> None:
+    response = _save(browser, recipient, webhook_url="https://later.invalid/")
+    assert "later.invalid does not resolve yet" in response.content.decode()
+    assert Recipient.objects.get().webhook_url == "https://later.invalid/"
+
+
+def test_a_recipient_stays_in_its_domain(
+    browser: Client, recipient: Recipient, domain: Domain
+) -> None:
+    other = Domain.objects.create(domain_name="example.net")
+    _save(browser, recipient, domain=other.pk)
+    assert Recipient.objects.get().domain == domain
+
+
+def test_limits_of_an_endpoint(browser: Client, domain: Domain) -> None:
+    endpoint = create_endpoint(domain)
+    page = reverse("admin:delivery_endpoint_change", args=[endpoint.pk])
+    lane = {"lane-TOTAL_FORMS": "0", "lane-INITIAL_FORMS": "0"}
+    secret = endpoint.secret
+    browser.post(page, {"concurrency": "4", "timeout_seconds": "10", "max_body_bytes": "", **lane})
+    endpoint.refresh_from_db()
+    assert (endpoint.concurrency, endpoint.timeout_seconds) == (4, 10)
+    assert endpoint.secret == secret
+    browser.post(page, {"concurrency": "0", **lane})
+    assert Endpoint.objects.get().concurrency == 4
+
+
+@pytest.mark.parametrize("by", ["page", "list"])
+@pytest.mark.parametrize("model", [Domain, Recipient])
+def test_deleting_cancels_what_waits(
+    browser: Client, domain: Domain, recipient: Recipient, model: Any, by: str
+) -> None:
+    delivery = create_delivery(
+        create_message(domain), recipient, create_endpoint(domain), due_at="2030-01-01T00:00Z"
+    )
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    record = model.objects.get()
+    if by == "page":
+        browser.post(reverse(f"{name}_delete", args=[record.pk]), {"post": "yes"})
+    else:
+        chosen = {"action": "delete_selected", "_selected_action": [record.pk], "post": "yes"}
+        browser.post(reverse(f"{name}_changelist"), chosen)
+    assert not model.objects.exists()
+    delivery.refresh_from_db()
+    assert delivery.status == Delivery.Status.CANCELLED
+
+
+def test_nobody_deletes_or_demotes_themselves(browser: Client) -> None:
+    alice = User.objects.get()
+    browser.post(reverse("admin:accounts_user_delete", args=[alice.pk]), {"post": "yes"})
+    browser.post(reverse("admin:accounts_user_change", args=[alice.pk]), {"username": "alice"})
+    alice.refresh_from_db()
+    assert alice.is_superuser
+    assert alice.is_active
+
+
+def test_a_superuser_made_here_can_sign_in(browser: Client) -> None:
+    form = {
+        "username": "carol",
+        "is_superuser": "on",
+        "usable_password": "true",
+        "password1": "correct horse 9",
+        "password2": "correct horse 9",
+    }
+    browser.post(reverse("admin:accounts_user_add"), form)
+    assert User.objects.get(username="carol").is_superuser
+    assert Client().login(username="carol", password="correct horse 9")

@@ -1,0 +1,182 @@
+"""What a delivery is after each kind of outcome."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from delivery.models import Delivery, Endpoint, Lane, Recipient
+from delivery.recorder import record
+from delivery.schedule import JITTER, Kind
+from delivery.tests.outcomes import SCHEDULE, outcome_of, record_one
+from delivery.tests.waiting_mail import add_due, claim_from, claim_one
+from fastsmtp.config import config
+
+pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
+
+Status = Delivery.Status
+FAST = len(SCHEDULE.fast)
+ALL = FAST + len(SCHEDULE.slow)
+
+
+def _assert_waits(delivery: Delivery, wait: timedelta) -> None:
+    assert delivery.due_at is not None
+    assert wait * (1 - JITTER) <= delivery.due_at - delivery.updated_at <= wait * (1 + JITTER)
+
+
+def _assert_unclaimed(delivery: Delivery) -> None:
+    assert (delivery.claim_id, delivery.claimed_until) == (None, None)
+
+
+def test_delivered(recipient: Recipient, endpoint: Endpoint) -> None:
+    add_due(recipient, endpoint)
+    record_one(claim_one(endpoint), Kind.DELIVERED)
+    delivery = Delivery.objects.get()
+    assert delivery.status == Status.DELIVERED
+    assert (delivery.reason, delivery.last_error) == ("", "")
+    assert delivery.due_at is None
+    assert delivery.delivered_at == delivery.updated_at
+    assert (delivery.tries, delivery.attempts) == (1, 1)
+    assert delivery.last_status_code == 200
+    assert delivery.payload_hash == "c0ffee"
+    assert delivery.instance_id == config().instance_id
+    _assert_unclaimed(delivery)
+    assert claim_from(endpoint).jobs == []
+
+
+@pytest.mark.parametrize("kind", [Kind.FAST, Kind.BROKEN])
+@pytest.mark.parametrize("tries", range(ALL))
+def test_it_may_succeed_later(
+    recipient: Recipient, endpoint: Endpoint, kind: Kind, tries: int
+) -> None:
+    add_due(recipient, endpoint, tries=tries)
+    record_one(claim_one(endpoint), kind)
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.tries) == (Status.FAILED, tries + 1)
+    assert delivery.last_error == "it went wrong"
+    assert delivery.delivered_at is None
+    _assert_waits(delivery, (SCHEDULE.fast + SCHEDULE.slow)[tries])
+    _assert_unclaimed(delivery)
+
+
+@pytest.mark.parametrize("tries", range(FAST + 1))
+def test_somebody_has_to_change_something(
+    recipient: Recipient, endpoint: Endpoint, tries: int
+) -> None:
+    add_due(recipient, endpoint, tries=tries)
+    record_one(claim_one(endpoint), Kind.SLOW)
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.tries) == (Status.FAILED, FAST + 1)
+    assert delivery.last_status_code == 401
+    _assert_waits(delivery, SCHEDULE.slow[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [(Kind.REFUSED, "refused"), (Kind.NOT_ALLOWED, "not_allowed")]
+)
+def test_at_once_exhausted(
+    recipient: Recipient, endpoint: Endpoint, kind: Kind, reason: str
+) -> None:
+    add_due(recipient, endpoint)
+    record_one(claim_one(endpoint), kind)
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.reason) == (Status.EXHAUSTED, reason)
+    assert (delivery.due_at, delivery.delivered_at) == (None, None)
+    assert delivery.last_error == "it went wrong"
+    _assert_unclaimed(delivery)
+
+
+def test_orphaned(recipient: Recipient, endpoint: Endpoint) -> None:
+    add_due(recipient, endpoint)
+    record_one(claim_one(endpoint), Kind.ORPHANED)
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.reason) == (Status.CANCELLED, "the recipient was deleted")
+    assert delivery.due_at is None
+    _assert_unclaimed(delivery)
+
+
+@pytest.mark.parametrize("kind", [Kind.THROTTLED, Kind.GONE])
+@pytest.mark.parametrize(("status", "tries"), [(Status.PENDING, 0), (Status.FAILED, 3)])
+def test_the_try_is_given_back_and_the_lane_holds_the_mail(
+    recipient: Recipient, endpoint: Endpoint, kind: Kind, status: Status, tries: int
+) -> None:
+    add_due(recipient, endpoint, status=status, tries=tries, attempts=7)
+    record_one(claim_one(endpoint), kind)
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.reason) == (status, "")
+    assert (delivery.tries, delivery.attempts) == (tries, 8)
+    assert delivery.due_at is not None
+    assert delivery.due_at <= timezone.now()
+    _assert_unclaimed(delivery)
+    claimed = claim_from(endpoint)
+    assert claimed.jobs == []
+    assert endpoint.id in claimed.closed
+
+
+class TestTheEndOfTheSchedule:
+    @pytest.mark.parametrize("kind", [Kind.FAST, Kind.SLOW, Kind.BROKEN])
+    def test_exhausted_when_the_endpoint_took_other_mail(
+        self, recipient: Recipient, endpoint: Endpoint, kind: Kind
+    ) -> None:
+        add_due(recipient, endpoint, tries=ALL)
+        Lane.objects.update(last_success_at=timezone.now())
+        record_one(claim_one(endpoint), kind)
+        delivery = Delivery.objects.get()
+        assert (delivery.status, delivery.reason) == (Status.EXHAUSTED, "schedule")
+        assert delivery.due_at is None
+        assert delivery.last_error == "it went wrong"
+
+    @pytest.mark.parametrize("kind", [Kind.FAST, Kind.SLOW])
+    @pytest.mark.parametrize("last_success", [None, timedelta(days=-1)])
+    def test_not_while_it_takes_nothing(
+        self,
+        recipient: Recipient,
+        endpoint: Endpoint,
+        kind: Kind,
+        last_success: timedelta | None,
+    ) -> None:
+        """Then the endpoint is at fault, not the mail."""
+        add_due(recipient, endpoint, tries=ALL)
+        if last_success is not None:
+            Lane.objects.update(last_success_at=timezone.now() + last_success)
+        record_one(claim_one(endpoint), kind)
+        delivery = Delivery.objects.get()
+        assert delivery.status == Status.FAILED
+        _assert_waits(delivery, SCHEDULE.slow[-1])
+
+    @pytest.mark.parametrize("status_code", [400, 413, 415, 422])
+    def test_exhausted_when_the_mail_itself_is_refused(
+        self, recipient: Recipient, endpoint: Endpoint, status_code: int
+    ) -> None:
+        add_due(recipient, endpoint, tries=ALL)
+        record_one(claim_one(endpoint), Kind.SLOW, status_code=status_code)
+        delivery = Delivery.objects.get()
+        assert (delivery.status, delivery.reason) == (Status.EXHAUSTED, "schedule")
+
+    def test_exhausted_when_the_fault_is_ours(
+        self, recipient: Recipient, endpoint: Endpoint
+    ) -> None:
+        """An endpoint that gets nothing can take nothing."""
+        add_due(recipient, endpoint, tries=ALL)
+        record_one(claim_one(endpoint), Kind.BROKEN)
+        assert Delivery.objects.get().status == Status.EXHAUSTED
+
+
+def test_many_outcomes_at_once_settle_each_on_its_own(
+    recipient: Recipient, endpoint: Endpoint
+) -> None:
+    deliveries = [add_due(recipient, endpoint) for _ in range(4)]
+    kinds = [Kind.DELIVERED, Kind.FAST, Kind.REFUSED, Kind.DELIVERED]
+    jobs = {job.delivery_id: job for job in claim_from(endpoint).jobs}
+    settled = record(
+        [outcome_of(jobs[d.id], kind) for d, kind in zip(deliveries, kinds, strict=True)], SCHEDULE
+    )
+    statuses = [Delivery.objects.get(id=delivery.id).status for delivery in deliveries]
+    assert statuses == ["delivered", "failed", "exhausted", "delivered"]
+    assert [item.status for item in settled] == statuses
+
+
+def test_a_long_error_is_cut(recipient: Recipient, endpoint: Endpoint) -> None:
+    add_due(recipient, endpoint)
+    record_one(claim_one(endpoint), Kind.FAST, error="x" * 5000)
+    assert Delivery.objects.get().last_error == "x" * 500

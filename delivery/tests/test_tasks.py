@@ -1,0 +1,96 @@
+"""Tasks carry ids and may run twice, late, or for a message that another version knows more of."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.utils import timezone
+
+from delivery import tasks
+from delivery.courier import Courier
+from delivery.models import Delivery, Message, Recipient
+from delivery.routing import route
+from delivery.tests.courier_steps import move, settled
+from delivery.tests.submissions import receive
+from delivery.tests.webhook_receiver import WebhookReceiver
+from fastsmtp.celery import app
+from fastsmtp.ids import uuid7
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
+
+Status = Delivery.Status
+
+
+@pytest.fixture
+def worker() -> Iterator[Courier]:
+    """What a worker process has running."""
+    courier = tasks.courier()
+    courier.start()
+    yield courier
+    courier.stop()
+    tasks.courier.cache_clear()
+
+
+@pytest.fixture
+def recipient(recipient: Recipient, receiver: WebhookReceiver) -> Recipient:
+    return move(recipient, receiver)
+
+
+def _run(task: object, **arguments: object) -> None:
+    """As a worker does, without the broker; raises what the task raised."""
+    task.apply(kwargs=arguments, throw=True)  # type: ignore[attr-defined]
+
+
+def test_the_names_that_other_versions_call_them_by() -> None:
+    ours = {name for name in app.tasks if name.startswith("delivery.")}
+    assert ours == {"delivery.route_messages", "delivery.dispatch_due"}
+
+
+def test_beat_rings_every_second() -> None:
+    app.finalize()
+    (entry,) = app.conf.beat_schedule.values()
+    assert entry["task"] == "delivery.dispatch_due"
+    assert entry["schedule"] == 1.0
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_message_is_routed_and_sent(recipient: Recipient) -> None:
+    message = receive(recipient)
+    _run(tasks.route_messages, message_ids=[str(message.id)])
+    assert settled(status=Status.DELIVERED).message == message
+
+
+@pytest.mark.usefixtures("worker")
+def test_arguments_of_a_newer_version_are_tolerated(recipient: Recipient) -> None:
+    message = receive(recipient)
+    _run(tasks.route_messages, message_ids=[str(message.id)], priority=7, added={"later": True})
+    settled(status=Status.DELIVERED)
+    _run(tasks.dispatch_due, limit=1)
+
+
+@pytest.mark.usefixtures("worker")
+def test_running_twice_does_no_harm(recipient: Recipient, receiver: WebhookReceiver) -> None:
+    message = receive(recipient)
+    for _ in range(2):
+        _run(tasks.route_messages, message_ids=[str(message.id)])
+    settled(status=Status.DELIVERED)
+    _run(tasks.route_messages, message_ids=[str(message.id)])
+    assert Delivery.objects.count() == 1
+    assert len(receiver.calls) == 1
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_message_that_is_gone_is_nothing_to_do(db: None) -> None:
+    _run(tasks.route_messages, message_ids=[str(uuid7())])
+    assert not Delivery.objects.exists()
+
+
+@pytest.mark.usefixtures("worker")
+def test_dispatching_finds_what_no_task_was_rung_for(
+    recipient: Recipient, receiver: WebhookReceiver
+) -> None:
+    routed, unrouted = receive(recipient), receive(recipient)
+    route([routed.id])
+    Message.objects.filter(id=unrouted.id).update(route_due_at=timezone.now())
+    _run(tasks.dispatch_due)
+    messages = {call.headers["fastsmtp-message"] for call in receiver.wait_for_calls(2)}
+    assert messages == {str(routed.id), str(unrouted.id)}

@@ -1,0 +1,64 @@
+"""The command line: `fastsmtp`, `python -m fastsmtp` and `manage.py` are the same."""
+
+import io
+import os
+import sys
+from typing import NoReturn
+
+from django.core.management import execute_from_command_line
+from django.db import DatabaseError, OperationalError
+
+from fastsmtp.config import ConfigError, config
+from fastsmtp.lifeline import die_with_parent
+from fastsmtp.logs import configure_logging
+
+# What SQLite, PostgreSQL (SQLSTATE 42P01) and MariaDB (error 1146) say of a table that the
+# migrations have not made yet.
+_MISSING_TABLE = ("no such table", "does not exist", "doesn't exist")
+
+
+def main() -> None:
+    """Runs one command. What the operator can mend is told in a sentence, with exit status 1."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fastsmtp.settings")
+    os.umask(0o077)  # whatever we write, mail or secrets, is for our own eyes
+    die_with_parent()
+    _unbuffer_stderr()
+    try:
+        configure_logging(config())
+        execute_from_command_line(sys.argv)
+    except ConfigError as error:
+        _exit(*error.problems)
+    except DatabaseError as error:
+        if not isinstance(error, OperationalError) and not _is_missing_table(error):
+            raise
+        _exit(_database_sentence(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _unbuffer_stderr() -> None:
+    """As PYTHONUNBUFFERED does. A line that could not be written, to a full disk or a dead
+    collector, would stay in the buffer and turn a clean end into exit status 120."""
+    raw = io.FileIO(sys.stderr.fileno(), "wb", closefd=False)
+    sys.stderr = io.TextIOWrapper(raw, encoding="utf-8", errors="replace", write_through=True)
+
+
+def _exit(*sentences: str) -> NoReturn:
+    print(*sentences, sep="\n", file=sys.stderr)
+    sys.exit(1)
+
+
+def _is_missing_table(error: DatabaseError) -> bool:
+    return any(words in str(error) for words in _MISSING_TABLE)
+
+
+def _database_sentence(error: DatabaseError) -> str:
+    """Drivers name host and user in their messages, never the password."""
+    if _is_missing_table(error) or "unable to open database file" in str(error):
+        return "The database is not set up yet: run `init` or `serve` first."
+    reason = " ".join(str(error).split())
+    return f"The database cannot be used: {reason}."
+
+
+if __name__ == "__main__":
+    main()

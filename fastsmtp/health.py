@@ -1,0 +1,131 @@
+"""Is this instance alive (`/health`), and can it do its work (`/ready`)?"""
+
+import smtplib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+import redis
+from django.db import connection
+from django.db.models import Count, Min
+from django.utils import timezone
+from rest_framework.decorators import api_view, authentication_classes, permission_classes
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from delivery.models import Delivery, Message
+from fastsmtp import __version__
+from fastsmtp.config import config
+from fastsmtp.db import release_connection
+from fastsmtp.smtp_client import local_target
+
+TIMEOUT = 1.0  # seconds for each answer
+
+# A hung server keeps the thread that asks it. Probes come every few seconds: with all threads
+# stuck, later ones time out in the line, and nothing grows.
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="readiness")
+
+
+@api_view(["GET"])
+@authentication_classes([])
+@permission_classes([])
+def health(request: Request) -> Response:
+    return Response({"status": "ok", "version": __version__, "instance_id": config().instance_id})
+
+
+@api_view(["GET"])
+@authentication_classes([])
+@permission_classes([])
+def ready(request: Request) -> Response:
+    """Only a missing database is a 503: without a broker everything works, a second later."""
+    has_database = _succeeds(_ask_database)
+    body: dict[str, Any] = {
+        "status": "ok" if has_database else "unavailable",
+        "database": _word(has_database),
+        "broker": _word(_succeeds(_ask_broker)),
+        "smtp": _word(_succeeds(_ask_smtp)) if _wants(request, "include_smtp") else None,
+        "queue": None,
+    }
+    if has_database and _wants(request, "include_queue"):
+        body["queue"] = _in_time(_look_at_queue)
+    status = HTTPStatus.OK if has_database else HTTPStatus.SERVICE_UNAVAILABLE
+    return Response(body, status=status, headers={"Cache-Control": "no-store"})
+
+
+def _wants(request: Request, name: str) -> bool:
+    """`?include_queue` and `?include_queue=true` are the same."""
+    return request.query_params.get(name, "false").lower() not in ("false", "0", "no")
+
+
+def _word(is_up: bool) -> str:
+    return "ok" if is_up else "unavailable"
+
+
+def _succeeds(ask: Callable[[], Any]) -> bool:
+    return _in_time(ask) is not None
+
+
+def _in_time[T](ask: Callable[[], T]) -> T | None:
+    """The answer, or None if it is an error or does not come within `TIMEOUT`."""
+    future = _threads.submit(ask)
+    try:
+        return future.result(timeout=TIMEOUT)
+    except Exception:
+        # Whatever it is, what it means for readiness is the same.
+        future.cancel()
+        return None
+
+
+def _ask_database() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return True
+    finally:
+        release_connection()
+
+
+def _ask_broker() -> bool:
+    with redis.Redis.from_url(
+        config().broker_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT
+    ) as client:
+        return client.ping()
+
+
+def _ask_smtp() -> bool:
+    host = local_target(config().smtp_host)
+    with smtplib.SMTP(host, config().smtp_port, timeout=TIMEOUT) as smtp:
+        smtp.noop()
+    return True
+
+
+def _look_at_queue() -> dict[str, Any]:
+    """Mail that waits for routing is pending too: with no worker alive there is nothing else."""
+    try:
+        counts = dict(
+            Delivery.objects.filter(status__in=(*Delivery.OPEN, Delivery.Status.EXHAUSTED))
+            .values_list("status")
+            .annotate(Count("id"))
+        )
+        unrouted = Message.objects.filter(route_due_at__isnull=False).aggregate(
+            count=Count("id"), since=Min("received_at")
+        )
+        waiting_since = Delivery.objects.filter(status__in=Delivery.OPEN).aggregate(
+            since=Min("created_at")
+        )["since"]
+    finally:
+        release_connection()
+    return {
+        "pending": counts.get(Delivery.Status.PENDING, 0) + unrouted["count"],
+        "failed": counts.get(Delivery.Status.FAILED, 0),
+        "exhausted": counts.get(Delivery.Status.EXHAUSTED, 0),
+        "oldest_pending_seconds": _age(waiting_since, unrouted["since"]),
+    }
+
+
+def _age(*since: datetime | None) -> float | None:
+    """Seconds since the earliest of them."""
+    known = [moment for moment in since if moment is not None]
+    return (timezone.now() - min(known)).total_seconds() if known else None

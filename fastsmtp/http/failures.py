@@ -1,0 +1,31 @@
+"""aiohttp's exceptions, in our words."""
+
+import ssl
+
+import aiohttp
+
+from fastsmtp.http.answers import Unreachable
+
+
+def explain(error: aiohttp.ClientError, *, host: str) -> Unreachable:
+    """What went wrong on the way to `host`."""
+    cause = error.__cause__
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return Unreachable(f"{host} does not resolve: {error.os_error.strerror}", "dns")
+        case aiohttp.ConnectionTimeoutError():
+            return Unreachable(f"{host} did not take the connection in time", "connect")
+        case _ if isinstance(cause, ssl.SSLError):
+            return Unreachable(f"TLS with {host} failed: {_tls_reason(cause)}", "tls")
+        case aiohttp.ClientConnectorError():
+            return Unreachable(f"cannot connect to {host}: {error.os_error.strerror}", "connect")
+        case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
+            return Unreachable(f"{host} broke the connection off", "reset")
+        case _:
+            return Unreachable(f"{host} did not answer in HTTP: {error}", "protocol")
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    return error.reason or str(error)

@@ -1,0 +1,99 @@
+"""Undoing what mail does to bytes: transfer encodings (RFC 2045 §6) and charsets.
+
+Both are labels written by the sender, and both are often wrong. Nothing in here raises: what
+cannot be decoded becomes U+FFFD, and an unknown label is answered with the best guess.
+"""
+
+import binascii
+import re
+from encodings.aliases import aliases
+
+REPLACEMENT = "\ufffd"
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_NOT_BASE64 = bytes(
+    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+)
+
+# Codecs that Python lists beside the charsets: bytes to bytes, or of one platform only.
+_NO_CHARSETS = {
+    "base64_codec", "bz2_codec", "hex_codec", "mbcs", "quopri_codec", "rot_13", "uu_codec",
+    "zlib_codec",
+}  # fmt: skip
+# What senders mean: the larger set that the named one is taken for (WHATWG Encoding §4.2).
+_SUPERSETS = {
+    "latin_1": "cp1252",
+    "iso8859_9": "cp1254",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "euc_kr": "cp949",
+    "shift_jis": "cp932",
+}
+_UNLISTED = ("cp720", "cp737", "cp874", "koi8_u", "mac_croatian", "mac_romanian")
+
+
+def _list_charsets() -> dict[str, str]:
+    codecs = {name: name for name in (*aliases.values(), *_UNLISTED)} | aliases
+    charsets = {
+        name: _SUPERSETS.get(codec, codec)
+        for name, codec in codecs.items()
+        if codec not in _NO_CHARSETS
+    }
+    # ASCII says nothing about bytes above 127, so those are guessed as if nothing were claimed.
+    return {name: codec for name, codec in charsets.items() if codec != "ascii"}
+
+
+# A table of our own, because `codecs.lookup` imports by the sender's name and remembers every
+# miss for ever, and knows codecs that are quadratic (idna, punycode) or no charset at all.
+_CHARSETS = _list_charsets()
+
+
+def decode_text(data: bytes, charset: str | None = None) -> str:
+    """Text of `data`, without NUL and lone surrogates, so that JSON and databases take it.
+
+    A known charset is believed, with U+FFFD where it is wrong. Without one (none named,
+    unknown, or ASCII with bytes above 127) the guess is UTF-8, then Windows-1252.
+    """
+    codec = find_codec(charset) if charset else None
+    if codec is None:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            text = data.decode("cp1252", "replace")
+    else:
+        text = data.decode(codec, "replace")
+    return clean(text)
+
+
+def find_codec(charset: str) -> str | None:
+    """The Python codec for a charset label of a mail, or None if there is none to trust."""
+    name = charset.strip().lower().replace("-", "_").replace(" ", "_")
+    return _CHARSETS.get(name) or _CHARSETS.get(name.removeprefix("x_"))
+
+
+def clean(text: str) -> str:
+    """`text` with U+FFFD for NUL and lone surrogates, which JSON and PostgreSQL refuse."""
+    if "\0" in text:
+        text = text.replace("\0", REPLACEMENT)
+    return text if text.isascii() else _LONE_SURROGATE.sub(REPLACEMENT, text)
+
+
+def decode_transfer(data: memoryview, encoding: bytes) -> bytes:
+    """The bytes behind a Content-Transfer-Encoding; an unknown one is left as it is."""
+    match encoding:
+        case b"base64":
+            return decode_base64(data)
+        case b"quoted-printable":
+            return binascii.a2b_qp(data)
+    return bytes(data)
+
+
+def decode_base64(data: bytes | memoryview) -> bytes:
+    """What can be read of `data`: foreign characters are skipped, padding may be missing."""
+    try:
+        return binascii.a2b_base64(data)
+    except binascii.Error:
+        letters = bytes(data).translate(None, _NOT_BASE64)
+        # One letter holds 6 bits and makes no byte: a last one alone says nothing.
+        whole = letters[:-1] if len(letters) % 4 == 1 else letters
+        return binascii.a2b_base64(whole + b"==")

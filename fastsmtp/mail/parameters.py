@@ -1,0 +1,61 @@
+"""Fields with parameters: Content-Type and Content-Disposition (RFC 2045 §5.1, RFC 2183).
+
+RFC 2231 adds charsets and continuations to them (`filename*0*=…`). What senders really write
+(encoded words, raw UTF-8, names with spaces and no quotes) is read as well.
+"""
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from fastsmtp.mail.decoding import decode_text
+from fastsmtp.mail.headers import decode_header, unfold
+
+# A value is quoted, or whatever stands before the next semicolon.
+_PARAMETER = re.compile(rb';\s*+([^\s;="]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^;]*+))', re.DOTALL)
+# Only these two: "C:\scan.pdf" in quotes is not meant to lose its backslash.
+_QUOTED_PAIR = re.compile(rb'\\(["\\])')
+# `name*1*` → name, number and whether the value is percent-encoded.
+_EXTENDED = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*?)")
+
+type _Segments = dict[int, tuple[bytes, bool]]
+
+
+def parse_parameters(value: bytes) -> tuple[str, dict[str, str]]:
+    """The value in lower case without its parameters, and these by lower-case name, decoded.
+
+    The first of two with one name counts, an RFC 2231 form before a plain one. Never raises.
+    """
+    value = unfold(value)
+    main, semicolon, rest = value.partition(b";")
+    plain: dict[str, str] = {}
+    extended: dict[str, _Segments] = {}
+    if semicolon:
+        for name, quoted, token in _PARAMETER.findall(b";" + rest):
+            content = _QUOTED_PAIR.sub(rb"\1", quoted) if quoted else token.strip()
+            _add(name.decode("latin-1").lower(), content, plain, extended)
+    for name, segments in extended.items():
+        plain[name] = _join(segments)
+    return main.strip().decode("latin-1").lower(), plain
+
+
+def _add(name: str, content: bytes, plain: dict[str, str], extended: dict[str, _Segments]) -> None:
+    parts = _EXTENDED.fullmatch(name) if "*" in name else None
+    if parts is None:
+        plain.setdefault(name, decode_header(content))
+    else:
+        segments = extended.setdefault(parts[1], {})
+        segments.setdefault(int(parts[2] or 0), (content, bool(parts[3])))
+
+
+def _join(segments: _Segments) -> str:
+    """RFC 2231 §3 and §4: the first segment names the charset, a missing one ends the value."""
+    data, charset = bytearray(), None
+    for number in range(len(segments)):
+        if number not in segments:
+            break
+        content, is_encoded = segments[number]
+        if is_encoded and number == 0 and content.count(b"'") >= 2:
+            label, _language, content = content.split(b"'", 2)
+            charset = label.decode("latin-1")
+        data += unquote_to_bytes(content) if is_encoded else content
+    return decode_text(bytes(data), charset)

@@ -1,0 +1,183 @@
+"""Taking a message apart at its boundaries (RFC 2046 §5.1), without copying it.
+
+One pass over the lines that begin with two hyphens: they are compared with the boundaries of all
+multiparts that are open, so the time does not grow with the depth, and an outer boundary ends
+what is inside of it even if the inner one is missing. A part is a pair of offsets.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from fastsmtp.mail.decoding import decode_transfer
+from fastsmtp.mail.headers import Fields, find_block_end, index_fields, split_fields
+from fastsmtp.mail.parameters import parse_parameters
+
+MAX_DEPTH = 50
+MAX_PARTS = 1000
+
+_CONTENT_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
+_EMPTY_LINE = re.compile(rb"\r?\n")
+
+
+@dataclass(slots=True)
+class Part:
+    """A leaf of the MIME tree: its fields, and where in `raw` its still encoded body is (nowhere,
+    if `end` is not behind `start`).
+
+    `alternative` numbers the innermost multipart/alternative around it.
+    """
+
+    raw: bytes
+    header: dict[bytes, bytes]
+    content_type: str
+    parameters: dict[str, str]
+    start: int
+    end: int
+    alternative: int | None
+    is_root: bool
+
+    def decode(self) -> bytes:
+        """The body without its transfer encoding."""
+        encoding = self.header.get(b"content-transfer-encoding", b"").strip().lower()
+        return decode_transfer(memoryview(self.raw)[self.start : self.end], encoding)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitMessage:
+    """The fields of the message, its leaves in their order, and what was wrong with it."""
+
+    fields: Fields
+    leaves: list[Part]
+    defects: list[str]
+
+
+def split_message(raw: bytes) -> SplitMessage:
+    """Never raises. What is too deep or too much for the limits stays together as one leaf."""
+    splitter = _Splitter(raw)
+    splitter.run()
+    return SplitMessage(splitter.root_fields, splitter.leaves, list(splitter.defects))
+
+
+class _Multipart(NamedTuple):
+    number: int
+    subtype: str
+    start: int
+    alternative: int | None
+
+
+class _Delimiter(NamedTuple):
+    boundary: bytes
+    is_final: bool
+    content_end: int
+    next_start: int
+
+
+class _Splitter:
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.root_fields: Fields = []
+        self.leaves: list[Part] = []
+        self.defects: dict[str, None] = {}  # a set that keeps its order
+        self._open: dict[bytes, _Multipart] = {}  # by boundary, the innermost last
+        self._leaf: Part | None = None  # where we are, if that is inside of a leaf
+        self._entered = 0
+
+    def run(self) -> None:
+        position = self._enter(0)
+        while delimiter := self._find_delimiter(position):
+            if self._entered >= MAX_PARTS:
+                self.defects["too_many_parts"] = None
+                break
+            self._finish_leaf(delimiter.content_end)
+            self._close_inside(delimiter)
+            position = delimiter.next_start
+            if delimiter.is_final:
+                self._close(delimiter.content_end)
+            else:
+                position = self._enter(position)
+        self._finish_leaf(len(self.raw))
+        while self._open:
+            self.defects["final_boundary_missing"] = None
+            self._close(len(self.raw))
+
+    def _enter(self, start: int) -> int:
+        """Reads the fields of the part that begins at `start`; returns where its body begins."""
+        self._entered += 1
+        end = find_block_end(self.raw, start)
+        fields = split_fields(self.raw, start, end)
+        if self._entered == 1:
+            self.root_fields = fields
+        empty_line = _EMPTY_LINE.match(self.raw, end)
+        if empty_line:
+            end = empty_line.end()
+        elif end < len(self.raw):
+            self.defects["header_end_missing"] = None
+        self._begin(index_fields(fields), end)
+        return end
+
+    def _begin(self, header: dict[bytes, bytes], start: int) -> None:
+        parent = next(reversed(self._open.values()), None)
+        default = "message/rfc822" if parent and parent.subtype == "digest" else "text/plain"
+        content_type, parameters = parse_parameters(header.get(b"content-type", b""))
+        if not _CONTENT_TYPE.fullmatch(content_type):
+            content_type = default  # RFC 2045 §5.2, RFC 2046 §5.1.5
+        alternative = parent.alternative if parent else None
+        if content_type.startswith("multipart/"):
+            boundary = parameters.get("boundary", "").encode()
+            refusal = self._refuse_boundary(boundary)
+            if refusal is None:
+                subtype = content_type.removeprefix("multipart/")
+                around = self._entered if subtype == "alternative" else alternative
+                self._open[boundary] = _Multipart(self._entered, subtype, start, around)
+                return
+            self.defects[refusal] = None
+            content_type = "text/plain" if refusal == "boundary_missing" else content_type
+        self._leaf = Part(
+            self.raw, header, content_type, parameters, start, start, alternative, not parent
+        )
+
+    def _refuse_boundary(self, boundary: bytes) -> str | None:
+        if not boundary:
+            return "boundary_missing"
+        if boundary in self._open:
+            return "boundary_repeated"
+        return "nested_too_deep" if len(self._open) >= MAX_DEPTH else None
+
+    def _find_delimiter(self, position: int) -> _Delimiter | None:
+        # The line break before a delimiter belongs to it, and may be the one of the empty line.
+        line_feed = max(0, position - 1)
+        while self._open and (line_feed := self.raw.find(b"\n--", line_feed)) >= 0:
+            line_end = self.raw.find(b"\n", line_feed + 3)
+            line_end = len(self.raw) if line_end < 0 else line_end
+            line = self.raw[line_feed + 3 : line_end].rstrip(b" \t\r")
+            is_final = line not in self._open
+            boundary = line.removesuffix(b"--") if is_final else line
+            if boundary in self._open:
+                has_return = line_feed > 0 and self.raw[line_feed - 1] == 13
+                return _Delimiter(boundary, is_final, line_feed - has_return, line_end + 1)
+            line_feed = line_end
+        return None
+
+    def _finish_leaf(self, end: int) -> None:
+        if self._leaf:
+            self._leaf.end = end
+            self.leaves.append(self._leaf)
+            self._leaf = None
+
+    def _close_inside(self, delimiter: _Delimiter) -> None:
+        while next(reversed(self._open)) != delimiter.boundary:
+            self.defects["final_boundary_missing"] = None
+            self._close(delimiter.content_end)
+
+    def _close(self, end: int) -> None:
+        """Leaves the innermost multipart. If no part was found in it, it is text of its own."""
+        _, multipart = self._open.popitem()
+        if multipart.number == self._entered and self.raw[multipart.start : end].strip():
+            self.defects["boundary_not_found"] = None
+            self.leaves.append(
+                Part(
+                    self.raw, {}, "text/plain", {}, multipart.start, end,
+                    multipart.alternative, is_root=not self._open,
+                )
+            )  # fmt: skip

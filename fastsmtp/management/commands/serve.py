@@ -1,0 +1,71 @@
+"""`serve`: everything in one go, or one role for a container."""
+
+import sys
+from typing import Any
+
+from django.core.management import BaseCommand, CommandParser, call_command
+from django.db import connections
+
+from accounts.models import Domain
+from fastsmtp import broker, embedded, roles
+from fastsmtp.config import Config, config
+from fastsmtp.ports import Role, listeners, require_free
+from fastsmtp.supervisor import Program, StartFailed, Supervisor
+from fastsmtp.welcome import welcome
+
+
+class Command(BaseCommand):
+    help = (
+        "Runs all of FastSMTP: SMTP server, API and admin, delivery worker, scheduler. "
+        "With an option only that part, in this process."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        only = parser.add_mutually_exclusive_group()
+        for role in roles.ROLES:
+            only.add_argument(f"--{role}-only", dest="role", action="store_const", const=role)
+
+    def handle(self, *, role: Role | None, **_: Any) -> None:
+        if role is not None:
+            roles.run(role, config())
+            return
+        try:
+            self._serve(_prepare(config()))
+        except StartFailed as error:
+            sys.exit(f"FastSMTP stops because {error} did not start.")
+
+    def _serve(self, current: Config) -> None:
+        wanted = listeners(current, "smtp", "api")
+        with Supervisor(shutdown_timeout=current.shutdown_timeout.total_seconds()) as supervisor:
+            if current.redis_url is None:
+                _start_broker(supervisor, current)
+            supervisor.start(*(Program(role, _command(role)) for role in roles.ROLES))
+            supervisor.watch(until=lambda: all(listener.is_open() for listener in wanted))
+            if not supervisor.is_stopping:
+                self.stdout.write(welcome(current, is_empty=not Domain.objects.exists()))
+                self.stdout.flush()
+                connections.close_all()
+            supervisor.watch()
+
+
+def _prepare(current: Config) -> Config:
+    """Finds out what cannot work before anything is started. Raises ConfigError."""
+    if current.is_embedded:
+        current = embedded.prepare(current)
+        embedded.lock(current.data_dir)
+    require_free(listeners(current, "smtp", "api"))
+    call_command("migrate", interactive=False, verbosity=0)
+    return current
+
+
+def _start_broker(supervisor: Supervisor, current: Config) -> None:
+    socket = current.broker_socket
+    broker.end_orphan(socket)
+    command = broker.server_command(socket=socket, folder=current.data_dir)
+    supervisor.start(Program("the local broker", command))
+    supervisor.watch(until=lambda: broker.is_ready(socket))
+
+
+def _command(role: Role) -> list[str]:
+    return [sys.executable, "-P", "-m", "fastsmtp", "serve", f"--{role}-only"]

@@ -1,0 +1,44 @@
+"""A real SMTP server on loopback, with the replies that a test wants."""
+
+import socket
+from types import TracebackType
+from typing import Any, Self
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+class SMTPServer:
+    """Keeps the envelopes that it got."""
+
+    def __init__(self, *, rcpt_reply: str = "250 OK", data_reply: str = "250 OK") -> None:
+        self.rcpt_reply = rcpt_reply
+        self.data_reply = data_reply
+        self.envelopes: list[Envelope] = []
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.port: int = listener.getsockname()[1]
+        self._controller = Controller(
+            self, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=True
+        )
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any
+    ) -> str:
+        envelope.rcpt_tos.append(address)
+        return self.rcpt_reply
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.envelopes.append(envelope)
+        return self.data_reply
+
+    def __enter__(self) -> Self:
+        self._controller.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._controller.stop()

@@ -1,0 +1,23 @@
+import pytest
+
+from fastsmtp.masking import MASK, mask_values, unmask_values
+
+STORED = {"Authorization": "Bearer x", "X-Team": "ops"}
+
+
+def test_names_are_shown_and_values_are_not() -> None:
+    assert mask_values(STORED) == {"Authorization": MASK, "X-Team": MASK}
+
+
+def test_what_comes_back_masked_is_kept() -> None:
+    assert unmask_values(mask_values(STORED), stored=STORED) == STORED
+
+
+def test_what_is_left_out_goes_and_what_is_new_comes() -> None:
+    changed = {"X-Team": MASK, "X-New": "1"}
+    assert unmask_values(changed, stored=STORED) == {"X-Team": "ops", "X-New": "1"}
+
+
+def test_a_mask_without_a_stored_value_is_refused() -> None:
+    with pytest.raises(ValueError, match="X-New"):
+        unmask_values({"X-New": MASK}, stored=STORED)

@@ -1,0 +1,144 @@
+"""Child processes that write to a log file and end with us, whatever ends us."""
+
+import os
+import pwd
+import secrets
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from fastsmtp import lifeline
+from harness.waiting import wait_until
+
+TAIL_LINES = 20
+SERVER_PORTS = range(20_000, 32_768)
+
+
+class ProcessFailed(Exception):
+    """A child ended before its time; the message holds the end of its log."""
+
+
+class Process:
+    """Runs from construction on.
+
+    Construct it in the main thread: the kernel ends the child when the thread that forked ends.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        user: str | None = None,
+    ) -> None:
+        self.name = log.stem
+        self.log = log
+        with log.open("ab") as output:
+            self._popen = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                cwd=folder,
+                # A Ctrl-C in the terminal is for us; we end our children in our order.
+                start_new_session=True,
+                # It runs after the change of user, which would undo it.
+                preexec_fn=partial(lifeline.die_with, os.getpid()),
+                **credentials(user),
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._popen.poll() is None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self._popen.send_signal(number)
+
+    def end(self, number: signal.Signals = signal.SIGTERM, *, timeout: float = 45) -> int:
+        """Asks with a signal, waits, and returns the exit status.
+
+        Raises subprocess.TimeoutExpired after `timeout` seconds, when it has been killed.
+        """
+        self.send_signal(number)
+        try:
+            return self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """SIGKILL to it and to all that it started, as when the machine's memory runs out."""
+        if not self.is_running:
+            return
+        family = psutil.Process(self.pid).children(recursive=True)
+        self._popen.kill()
+        self._popen.wait()
+        for process in family:
+            kill_if_alive(process)
+
+    def wait_until(self, is_ready: Callable[[], bool], *, timeout: float = 30) -> None:
+        """Raises ProcessFailed when it ends first, or is not ready after `timeout` seconds."""
+        try:
+            wait_until(lambda: not self.is_running or is_ready(), timeout=timeout)
+        except TimeoutError as error:
+            raise ProcessFailed(
+                f"{self.name} is not ready after {timeout:g} s:\n{self.tail()}"
+            ) from error
+        self.check()
+
+    def check(self) -> None:
+        """Raises ProcessFailed when it has ended."""
+        if not self.is_running:
+            raise ProcessFailed(f"{self.name} ended:\n{self.tail()}")
+
+    def tail(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()
+        return "\n".join(lines[-TAIL_LINES:])
+
+
+def kill_if_alive(process: psutil.Process) -> None:
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:  # it went with its parent
+        return
+
+
+def credentials(user: str | None) -> dict[str, Any]:
+    """Arguments for subprocess that start a program as `user`."""
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses at this moment.
+
+    Below those that the kernel gives to outgoing connections: a server that is stopped for a
+    while could not start again on a port that one of them took meanwhile.
+    """
+    while True:
+        port = secrets.choice(SERVER_PORTS)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return port
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

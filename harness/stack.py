@@ -1,0 +1,169 @@
+"""The product as it runs in containers: one process per role, in a folder and on ports of its own.
+
+    with Stack(folder=…, redis_url=…, database_url=…) as stack:
+        stack.create_recipients("a.example", {"sales": "http://127.0.0.1:9000/hook"})
+        stack.kill("worker")
+        stack.start("worker")
+
+Logs are `<role>.log` in the folder.
+"""
+
+import base64
+import http.client
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from harness.processes import Process, free_port, is_listening
+
+type Role = Literal["smtp", "api", "worker", "beat"]
+
+ROLES: tuple[Role, ...] = ("smtp", "api", "worker", "beat")
+MANAGE = Path(__file__).parent.parent / "manage.py"
+COMMAND_TIMEOUT = 120.0  # seconds
+
+
+class CommandFailed(Exception):
+    """A command of the product, or a call of its API, did not succeed."""
+
+
+class Stack:
+    """One installation. `database_url=None` is SQLite inside `folder`."""
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        redis_url: str,
+        database_url: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.smtp_port, self.api_port = free_port(), free_port()
+        self.root_key = f"fsmtp_{secrets.token_hex(16)}"
+        self._processes: dict[Role, Process] = {}
+        self._environment = {
+            **_environment_without_settings(),
+            "FASTSMTP_DATA_DIR": str(folder),
+            **({"FASTSMTP_DATABASE_URL": database_url} if database_url else {}),
+            "FASTSMTP_REDIS_URL": redis_url,
+            "FASTSMTP_ROOT_API_KEY": self.root_key,
+            "FASTSMTP_SECRET_KEY": secrets.token_hex(32),
+            "FASTSMTP_ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "FASTSMTP_SMTP_HOST": "127.0.0.1",
+            "FASTSMTP_SMTP_PORT": str(self.smtp_port),
+            "FASTSMTP_API_HOST": "127.0.0.1",
+            "FASTSMTP_API_PORT": str(self.api_port),
+            "FASTSMTP_WEBHOOK_ALLOWED_INTERNAL_DOMAINS": "127.0.0.0/8",
+            "FASTSMTP_SMTP_VERIFY_DKIM": "false",
+            "FASTSMTP_SMTP_VERIFY_SPF": "false",
+            **(environment or {}),
+        }
+
+    def __enter__(self) -> Self:
+        try:
+            self.manage("migrate")
+            for role in ROLES:
+                self.start(role)
+            for role in ROLES:
+                self.wait_ready(role)
+        except BaseException:
+            self.kill(*ROLES)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.kill(*ROLES)
+
+    def manage(self, *arguments: str) -> str:
+        """Runs a command and returns its standard output; raises CommandFailed."""
+        run = subprocess.run(
+            [sys.executable, MANAGE, *arguments],
+            env=self._environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT,
+            check=False,
+        )
+        if run.returncode != 0:
+            raise CommandFailed(f"{' '.join(arguments)}: {run.stderr or run.stdout}")
+        return run.stdout
+
+    def start(self, role: Role, **environment: str) -> None:
+        """Does not wait. `environment` is for this start only: `FASTSMTP_CRASH_AT="after_post"`."""
+        self._processes[role] = Process(
+            [sys.executable, MANAGE, "serve", f"--{role}-only"],
+            log=self.folder / f"{role}.log",
+            environment={**self._environment, **environment},
+            folder=self.folder,
+        )
+
+    def wait_ready(self, role: Role) -> None:
+        """Raises ProcessFailed. Worker and beat have no port: they only must still be running."""
+        process = self._processes[role]
+        ports = {"smtp": self.smtp_port, "api": self.api_port}
+        if role in ports:
+            process.wait_until(lambda: is_listening(ports[role]))
+        else:
+            process.check()
+
+    def stop(self, role: Role) -> int:
+        """SIGTERM, as an operator would; returns the exit status."""
+        return self._processes.pop(role).end()
+
+    def kill(self, *roles: Role) -> None:
+        for role in roles:
+            if role in self._processes:
+                self._processes.pop(role).kill()
+
+    def restart(self, role: Role) -> None:
+        self.stop(role)
+        self.start(role)
+        self.wait_ready(role)
+
+    def is_running(self, role: Role) -> bool:
+        return role in self._processes and self._processes[role].is_running
+
+    def pid(self, role: Role) -> int:
+        return self._processes[role].pid
+
+    def log(self, role: Role) -> str:
+        return (self.folder / f"{role}.log").read_text(errors="replace")
+
+    def create_recipients(self, domain: str, webhooks: Mapping[str, str]) -> None:
+        """Makes the domain and a recipient for each local part and its webhook URL."""
+        path = f"/domains/{self.api('POST', '/domains', {'domain_name': domain})['id']}/recipients"
+        for local_part, url in webhooks.items():
+            self.api("POST", path, {"local_part": local_part, "webhook_url": url})
+
+    def api(self, method: str, path: str, body: object = None) -> Any:
+        """Calls the REST API with the root key; raises CommandFailed."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=30)
+        headers = {"X-API-Key": self.root_key, "Content-Type": "application/json"}
+        content = None if body is None else json.dumps(body)
+        try:
+            connection.request(method, f"/api/v1{path}", content, headers)
+            response = connection.getresponse()
+            answer = response.read()
+        finally:
+            connection.close()
+        if response.status >= 400:
+            raise CommandFailed(f"{method} {path}: {response.status} {answer.decode()}")
+        return json.loads(answer)
+
+
+def _environment_without_settings() -> dict[str, str]:
+    """Settings of the caller, who may be a test of the product, are not for the product."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("FASTSMTP_")}

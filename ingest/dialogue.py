@@ -1,0 +1,107 @@
+"""The session (RFC 5321 §4.1): from each command to its reply.
+
+aiosmtpd's own loop is not used: it answers with texts of its own, and with a permanent error, the
+exception's text and the old sender and recipients where the fault is ours.
+"""
+
+import logging
+
+from ingest import replies
+from ingest.connection import Connection, Gone
+
+log = logging.getLogger(__name__)
+
+MAX_ERRORS = 20  # commands in a session that are no SMTP
+# Sent by browsers and confused clients. Their next lines are content that somebody else may have
+# written, and must not be taken for commands.
+NOT_SMTP = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "BDAT"}
+BEFORE_STARTTLS = {"NOOP", "EHLO", "STARTTLS", "QUIT"}  # RFC 3207 §4
+CLOSING = ("221", "421")  # RFC 5321 §4.2.1: with these the connection ends
+
+
+class Dialogue(Connection):
+    _error_count = 0
+
+    async def _converse(self) -> None:
+        await self._send(replies.greeting(self.hostname))
+        while not self._may_end:
+            reply = await self._next_reply()
+            if reply.startswith(CLOSING):
+                await self._send(reply)
+                return
+            if reply == replies.START_TLS:
+                await self._send(reply)
+                await self._switch_to_tls()
+            elif reply.startswith(replies.QUEUED):
+                await self._send(reply)  # at once, whatever the next command has to wait for
+            else:
+                await self._answer(reply)
+        await self._send(replies.SHUTTING_DOWN)
+
+    async def _next_reply(self) -> str:
+        line = await self._read_line()
+        if line is None:
+            return self._count_error(replies.LINE_TOO_LONG)
+        verb, _, arg = line.decode(errors="surrogateescape").rstrip("\r\n").partition(" ")
+        try:
+            return self._count_error(await self._obey(verb.upper(), arg.strip(" \t")))
+        except Gone:
+            raise
+        except Exception:
+            log.exception("unexpected error in an SMTP session")
+            self._set_rset_state()
+            return replies.LOCAL_ERROR
+
+    def _count_error(self, reply: str) -> str:
+        self._error_count += reply.startswith("50")
+        return replies.TOO_MANY_ERRORS if self._error_count > MAX_ERRORS else reply
+
+    async def _obey(self, verb: str, arg: str) -> str:
+        if verb in NOT_SMTP:
+            return replies.NOT_SMTP
+        if self._needs_starttls and verb not in BEFORE_STARTTLS:
+            return replies.STARTTLS_FIRST
+        return await self.perform(verb, arg)
+
+    async def perform(self, verb: str, arg: str) -> str:
+        """The reply to a command; those of a mail transaction are in the subclass."""
+        match verb:
+            case "EHLO" | "HELO" if not arg:
+                return replies.HELO_SYNTAX
+            case "EHLO":
+                self._set_rset_state()
+                self.session.greet(arg, is_extended=True)
+                return replies.extensions(
+                    self.hostname,
+                    max_size=self.data_size_limit or 0,
+                    has_starttls=self._offers_starttls,
+                )
+            case "HELO":
+                self._set_rset_state()
+                self.session.greet(arg, is_extended=False)
+                return replies.hello(self.hostname)
+            case "RSET" | "QUIT" | "STARTTLS" if arg:
+                return replies.NO_PARAMETERS
+            case "RSET":
+                self._set_rset_state()
+                return replies.OK
+            case "NOOP":
+                return replies.OK
+            case "HELP":
+                return replies.HELP
+            case "VRFY":
+                return replies.CANNOT_VERIFY
+            case "QUIT":
+                return replies.BYE
+            case "STARTTLS":
+                return replies.START_TLS if self._offers_starttls else replies.NO_STARTTLS
+            case _:
+                return replies.UNKNOWN_COMMAND
+
+    @property
+    def _offers_starttls(self) -> bool:
+        return self.tls_context is not None and not self.session.is_encrypted
+
+    @property
+    def _needs_starttls(self) -> bool:
+        return bool(self.require_starttls) and not self.session.is_encrypted

@@ -1,0 +1,29 @@
+"""Who is talking to us: what is known from the greeting, or from STARTTLS, to the end."""
+
+import asyncio
+
+from aiosmtpd.smtp import Session
+
+
+class ClientSession(Session):
+    """aiosmtpd's session, with what is stored of the connection."""
+
+    client_ip = ""
+    tls = ("", "")  # version and cipher, empty in clear
+
+    def describe(self, transport: asyncio.BaseTransport) -> None:
+        self.peer = transport.get_extra_info("peername")
+        if self.peer is not None:  # else the client was gone before we could ask
+            # Without the zone of a link-local IPv6 address (RFC 4007 §11): it means nothing later.
+            self.client_ip = self.peer[0].partition("%")[0]
+        if cipher := transport.get_extra_info("cipher"):
+            self.tls = (cipher[1], cipher[0])
+
+    @property
+    def is_encrypted(self) -> bool:
+        return bool(self.tls[0])
+
+    def greet(self, name: str, *, is_extended: bool) -> None:
+        """HELO or EHLO. The name may be anything; what nobody could print becomes `?`."""
+        self.host_name = "".join(char if char.isprintable() else "?" for char in name)
+        self.extended_smtp = is_extended

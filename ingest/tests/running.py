@@ -1,0 +1,151 @@
+"""The SMTP server, running in this process or as one of its own."""
+
+import asyncio
+import os
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import uvloop
+from django.db import connection
+
+from fastsmtp.config import config
+from harness.processes import Process, free_port, is_listening
+from harness.waiting import wait_until
+from ingest.protocol import SMTPProtocol
+from ingest.server import DATA_BUDGET, IDLE_TIMEOUT, Server
+
+MANAGE = Path(__file__).parents[2] / "manage.py"
+
+
+class ServerInThread:
+    """A server on spare ports, with an event loop as in production, in a thread of its own."""
+
+    def __init__(
+        self,
+        *,
+        idle_timeout: float = IDLE_TIMEOUT,
+        data_budget: int = DATA_BUDGET,
+        **settings: Any,
+    ) -> None:
+        self.port, self.tls_port = free_port(), free_port()
+        self.server = Server(
+            config().model_copy(
+                update={
+                    "smtp_port": self.port,
+                    "smtp_tls_port": self.tls_port,
+                    "smtp_hostname": "mx.example.com",
+                    **settings,
+                }
+            ),
+            idle_timeout=idle_timeout,
+            data_budget=data_budget,
+        )
+        self._thread = threading.Thread(target=lambda: uvloop.run(self._serve()), name="smtpd")
+
+    async def _serve(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        await self.server.serve(self._stopping)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        wait_until(lambda: not self._thread.is_alive() or is_listening(self.port))
+        assert self._thread.is_alive()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.tell_to_stop()
+        self._thread.join()
+
+    @property
+    def waiting_mails(self) -> int:
+        """How many have come in that the writer has not taken yet."""
+        return len(self.server._writer._queue)
+
+    @property
+    def session_count(self) -> int:
+        return len(self._conversations())
+
+    @property
+    def is_storing(self) -> bool:
+        """A session has read its message and not answered yet."""
+        return any(
+            not session._is_listening and session.envelope.mail_from is None
+            for session in self._conversations()
+        )
+
+    def _conversations(self) -> list[SMTPProtocol]:
+        return [
+            session
+            for session in list(self.server._sessions)
+            if session.conversation is not None and not session.conversation.done()
+        ]
+
+    @property
+    def is_open(self) -> bool:
+        return is_listening(self.port)
+
+    def tell_to_stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+
+    @property
+    def is_committing(self) -> bool:
+        """The writer is busy with all that has come in."""
+        return self.is_storing and self.waiting_mails == 0
+
+    def break_lookups(self) -> None:
+        """From now on nobody can be looked up, for a reason that no code expects."""
+        self.server._handler._threads.shutdown()
+
+
+class ServerProcess:
+    """`manage.py smtpd` on the database of the test."""
+
+    def __init__(self, folder: Path, **settings: str | int | Path) -> None:
+        self.port, self.tls_port = free_port(), free_port()
+        self.process = Process(
+            [sys.executable, MANAGE, "smtpd"],
+            log=folder / "smtpd.log",
+            folder=folder,
+            environment={
+                **os.environ,
+                "FASTSMTP_DATABASE_URL": _database_url(),
+                "FASTSMTP_REDIS_URL": config().broker_url,
+                "FASTSMTP_SMTP_PORT": str(self.port),
+                "FASTSMTP_SMTP_TLS_PORT": str(self.tls_port),
+                **{f"FASTSMTP_{name.upper()}": str(value) for name, value in settings.items()},
+            },
+        )
+
+    def __enter__(self) -> Self:
+        self.process.wait_until(lambda: is_listening(self.port))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.process.kill()
+
+    def log(self) -> str:
+        return self.process.log.read_text()
+
+
+def _database_url() -> str:
+    """Of the test database, which is not the configured one."""
+    name: str = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    url = config().database_url
+    assert url is not None
+    return urlsplit(url.get_secret_value())._replace(path=f"/{name}").geturl()

@@ -1,0 +1,179 @@
+"""DATA (RFC 5321 §4.1.1.4 and §4.5.2): where the message ends, and which bytes it may hold."""
+
+import re
+import socket
+import time
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from delivery.models import Message
+from ingest.tests.dialogue import Talk, begin, begin_data, send_mail
+from ingest.tests.stored import contents
+
+QUEUED = "250 2.0.0 Ok: queued as *"
+BARE = "550 5.6.11 Bare CR, bare LF or NUL in the message"
+
+
+def stuff(content: bytes) -> bytes:
+    """What a client sends: a dot more on lines that begin with one, and the end."""
+    return re.sub(rb"(\A|\r\n)\.", rb"\1..", content) + b".\r\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\r\n",
+        b"Subject: Hello\r\n\r\nIt works.\r\n",
+        b".\r\n",
+        b"..\r\n.\r\n...\r\n",
+        b".begins with a dot\r\nand ends with one.\r\n",
+        b"dots\r\n.\r\n.\r\n.\r\n",
+        b"Subject: \xc3\xa4\xff\x80\r\n\r\n\x01\x7f\r\n",
+        b"x" * 60_000 + b"\r\n",
+        b"x" * 300_000 + b"\r\n",
+        b"line\r\n" * 400_000,
+    ],
+    ids=[
+        "empty",
+        "empty line",
+        "mail",
+        "dot",
+        "only dots",
+        "dotted words",
+        "dot lines",
+        "8-bit",
+        "60 KB line",
+        "300 KB line",
+        "several chunks",
+    ],
+)
+def test_what_was_sent_is_stored(port: int, content: bytes) -> None:
+    with begin_data(port) as talk:
+        talk.send(stuff(content))
+        talk.expect(QUEUED)
+    assert contents() == [content]
+
+
+def test_a_line_that_begins_with_a_dot_loses_it(port: int) -> None:
+    """Clients that do not double their dots are at fault, but the rule is the rule."""
+    assert send_mail(port, b".dot\r\n").startswith("250 ")
+    assert contents() == [b"dot\r\n"]
+
+
+@pytest.mark.parametrize("position", range(1, 11))
+def test_the_end_may_come_in_two_packets(port: int, position: int) -> None:
+    data = b"one\r\n..\r\n.\r\n"
+    with begin_data(port) as talk:
+        talk.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        talk.send(data[:-position])
+        time.sleep(0.01)  # so that they are two; the outcome is the same if they are not
+        talk.send(data[-position:])
+        talk.expect(QUEUED)
+        assert talk.ask("NOOP") == "250 2.0.0 Ok"
+    assert contents() == [b"one\r\n.\r\n"]
+
+
+def test_the_end_may_come_byte_by_byte(port: int) -> None:
+    with begin_data(port) as talk:
+        talk.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in b".\r.\r\n..\r\n.\r\nNOOP\r\n":
+            talk.send(bytes([byte]))
+            time.sleep(0.002)
+        talk.expect(BARE)
+        talk.expect("250 2.0.0 Ok")
+
+
+def test_commands_may_follow_the_end_at_once(port: int) -> None:
+    with begin_data(port) as talk:
+        talk.play("""
+            C: first
+            C: .
+            C: MAIL FROM:<bob@sender.example>
+            C: RCPT TO:<info@example.com>
+            C: DATA
+            S: 250 2.0.0 Ok: queued as *
+            S: 250 2.1.0 Ok
+            S: 250 2.1.5 Ok
+            S: 354 *
+            C: second
+            C: .
+            C: QUIT
+            S: 250 2.0.0 Ok: queued as *
+            S: 221 2.0.0 Bye
+        """)
+    assert contents() == [b"first\r\n", b"second\r\n"]
+    senders = Message.objects.order_by("id").values_list("mail_from", flat=True)
+    assert list(senders) == ["ada@sender.example", "bob@sender.example"]
+
+
+SMUGGLED = b"MAIL FROM:<boss@example.com>\r\nRCPT TO:<info@example.com>\r\nDATA\r\nfalse\r\n"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\n", b"\r\n.\r", b"\r\n\0.\r\n"],
+)
+def test_only_crlf_dot_crlf_ends_a_message(port: int, end: bytes) -> None:
+    """SMTP smuggling: what one server takes for the end and another does not."""
+    with begin_data(port) as talk:
+        talk.send(b"Subject: Hello\r\n\r\ntext" + end + SMUGGLED + b".\r\n")
+        talk.expect(BARE)
+        assert talk.ask("NOOP") == "250 2.0.0 Ok"
+    assert contents() == []
+
+
+@pytest.mark.parametrize("byte", [b"\r", b"\n", b"\0"])
+@pytest.mark.parametrize("place", [b"%ba\r\n", b"a%b\r\n", b"a\r\n%b\r\n", b"a\r\n%b.b\r\n"])
+def test_bytes_that_no_message_may_hold(port: int, place: bytes, byte: bytes) -> None:
+    with begin_data(port) as talk:
+        talk.send(place % byte + b".\r\n")
+        talk.expect(BARE)
+        talk.play("""
+            C: DATA
+            S: 503 5.5.1 *
+            C: MAIL FROM:<ada@sender.example>
+            S: 250 2.1.0 Ok
+            C: RCPT TO:<info@example.com>
+            S: 250 2.1.5 Ok
+            C: DATA
+            S: 354 *
+            C: good
+            C: .
+            S: 250 2.0.0 Ok: queued as *
+        """)
+    assert contents() == [b"good\r\n"]
+
+
+PIECES = st.sampled_from([b"\r\n", b"\r\n", b".", b"..", b"a", b"\r", b"\n", b"\0"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(pieces=st.lists(PIECES, max_size=12), cut=st.integers(0, 30))
+@example(pieces=[b"\r"], cut=0)
+@example(pieces=[b".", b"\r\n", b"."], cut=3)
+def test_any_content_is_stored_as_it_was_or_refused(
+    port: int, pieces: list[bytes], cut: int
+) -> None:
+    content = b"".join(pieces) + b"\r\n"
+    is_refused = re.search(rb"\r(?!\n)|(?<!\r)\n|\0", content) is not None
+    data = stuff(content)
+    with begin(port) as talk:
+        talk.ask("DATA")
+        talk.send(data[:cut])
+        talk.send(data[cut:])
+        talk.expect(BARE if is_refused else QUEUED)
+        assert talk.ask("NOOP") == "250 2.0.0 Ok"
+    assert contents() == ([] if is_refused else [content])
+    Message.objects.all().delete()
+
+
+def test_a_message_needs_its_end(port: int) -> None:
+    with begin_data(port) as talk:
+        talk.send(b"Subject: Hello\r\n\r\nIt wor")
+        talk.hang_up()
+    with Talk(port) as talk:
+        talk.expect("220 *")
+    assert contents() == []

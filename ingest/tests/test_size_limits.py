@@ -1,0 +1,111 @@
+"""Too large a message is refused, announced or not, and nobody keeps what is refused."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from accounts.models import Domain
+from harness.waiting import wait_until
+from ingest.budget import ByteBudget
+from ingest.tests.dialogue import Talk, begin, begin_data
+from ingest.tests.running import ServerInThread, ServerProcess
+from ingest.tests.stored import contents
+
+MEGABYTE = 1024 * 1024
+TOO_LARGE = "552 5.3.4 Message exceeds the maximum size"
+
+
+@pytest.fixture
+def port(domain: Domain) -> Iterator[int]:
+    with ServerInThread(smtp_max_message_size=2048) as server:
+        yield server.port
+
+
+@pytest.mark.parametrize(
+    ("size", "reply"),
+    [
+        ("0", "250 2.1.0 Ok"),
+        ("2048", "250 2.1.0 Ok"),
+        ("2049", TOO_LARGE),
+        ("9" * 1000, TOO_LARGE),
+    ],
+)
+def test_an_announced_size(port: int, size: str, reply: str) -> None:
+    with Talk(port) as talk:
+        talk.expect("220 *")
+        talk.ask("EHLO client.example")
+        assert talk.ask(f"MAIL FROM:<ada@sender.example> SIZE={size}") == reply
+
+
+@pytest.mark.parametrize("length", [2049, 2050, 2051, 2052, 2053, 2054, 5000, 400_000])
+def test_a_message_over_the_limit_is_read_to_its_end(port: int, length: int) -> None:
+    with begin_data(port) as talk:
+        talk.send(b"x" * (length - 2) + b"\r\n.\r\nNOOP\r\n")
+        talk.expect(TOO_LARGE)
+        talk.expect("250 2.0.0 Ok")
+        assert talk.ask("DATA") == "503 5.5.1 Need RCPT command"
+    assert contents() == []
+
+
+def test_a_message_of_exactly_the_limit_is_taken(port: int) -> None:
+    content = b"x" * 2046 + b"\r\n"
+    with begin_data(port) as talk:
+        talk.send(content + b".\r\n")
+        talk.expect("250 2.0.0 Ok: queued as *")
+    assert contents() == [content]
+
+
+def _peak_memory(process_id: int) -> int:
+    """Bytes of the largest resident set so far (proc(5), VmHWM)."""
+    status = Path(f"/proc/{process_id}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+@pytest.mark.parametrize("piece", [b"x" * 62 + b"\r\n", b"x" * 64], ids=["lines", "one line"])
+def test_memory_stays_flat(domain: Domain, tmp_path: Path, piece: bytes) -> None:
+    block = piece * (MEGABYTE // len(piece))
+    with ServerProcess(tmp_path, smtp_max_message_size=MEGABYTE) as server:
+        with begin_data(server.port) as talk:
+            before = _peak_memory(server.process.pid)
+            for _ in range(64):
+                talk.send(block)
+            talk.send(b"\r\n.\r\n")
+            talk.expect(TOO_LARGE)
+        assert _peak_memory(server.process.pid) - before < 8 * MEGABYTE
+
+
+def test_a_client_that_does_not_listen_is_not_heard(domain: Domain) -> None:
+    """What it sends stays with it, instead of in our memory."""
+    with ServerInThread() as server, begin(server.port) as talk:
+        assert talk.send_until_blocked(b"EHLO x\r\n" * 10_000) < 64 * MEGABYTE
+
+
+def test_data_in_progress_is_bounded(domain: Domain) -> None:
+    """Sessions that have begun may finish; nobody else may begin."""
+
+    def ask_for_data() -> str:
+        with begin(server.port) as talk:
+            return talk.ask("DATA")
+
+    busy = "452 4.3.1 Too much data in progress, try again later"
+    with ServerInThread(data_budget=1000) as server, begin_data(server.port) as first:
+        first.send(b"x" * 998 + b"\r\n")
+        wait_until(lambda: ask_for_data() == busy)
+        first.send(b"x" * 998 + b"\r\n.\r\n")
+        first.expect("250 2.0.0 Ok: queued as *")
+        assert ask_for_data().startswith("354 ")
+
+
+def test_a_budget_refuses_only_beginners() -> None:
+    budget = ByteBudget(10)
+    first, second = budget.reserve(), budget.reserve()
+    assert first is not None
+    assert second is not None
+    with first:
+        first.grow(9)
+        with second:
+            second.grow(9)
+            assert budget.reserve() is None
+        assert budget.reserve() is not None
+    assert budget.used == 0

@@ -1,0 +1,17 @@
+"""One mail transaction (RFC 5321 §3.3) on its way to the queue."""
+
+from aiosmtpd.smtp import Envelope
+
+from delivery.recipients import FoundRecipient
+
+
+class Transaction(Envelope):
+    """aiosmtpd's envelope, with what the recipient lookup found."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recipients: dict[str, FoundRecipient] = {}
+
+    def add(self, recipient: FoundRecipient) -> None:
+        """A repeated recipient is folded; ours differ by more than the case of a letter."""
+        self.recipients.setdefault(recipient.address.lower(), recipient)
