@@ -60,6 +60,8 @@ for _name, _value in {
 
 import django  # noqa: E402
 from django.conf import settings  # noqa: E402
+from django.db import connections  # noqa: E402
+from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL  # noqa: E402
 
 from fastsmtp.broker import LocalBroker  # noqa: E402
 from fastsmtp.config import config  # noqa: E402
@@ -95,6 +97,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not WORKER:
         shutil.rmtree(RUN_DIR, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """A test without a database makes the pool all the same, while it is refused the connection.
+    That pool leads to the configured database, and the whole run would go on in it."""
+    connection = connections["default"]
+    if isinstance(connection, PostgreSQL):
+        connection.close_pool()
 
 
 @pytest.fixture(scope="session")

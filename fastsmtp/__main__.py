@@ -44,7 +44,8 @@ def _unbuffer_stderr() -> None:
 
 
 def _exit(*sentences: str) -> NoReturn:
-    print(*sentences, sep="\n", file=sys.stderr)
+    # In one piece: a thread that logs would otherwise come between a sentence and its line's end.
+    sys.stderr.write("".join(f"{sentence}\n" for sentence in sentences))
     sys.exit(1)
 
 

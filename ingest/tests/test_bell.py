@@ -73,7 +73,6 @@ def test_stopping_rings_for_what_is_left(queue: Queue) -> None:
     assert len(queue.ids()) == 1
 
 
-@pytest.mark.embedded
 @pytest.mark.parametrize("is_hung", [False, True], ids=["away", "hung"])
 def test_without_a_broker_mail_is_taken_and_left_to_the_sweep(
     domain: Domain, tmp_path: Path, busy_port: int, is_hung: bool

@@ -11,7 +11,6 @@ from ingest.tests.running import ServerProcess
 from ingest.tests.stored import contents
 
 
-@pytest.mark.embedded
 def test_mail_is_taken_while_nobody_reads_the_log(domain: Domain, tmp_path: Path) -> None:
     pipe = tmp_path / "smtpd.log"
     os.mkfifo(pipe)
