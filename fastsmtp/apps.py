@@ -1,7 +1,9 @@
 from django.apps import AppConfig
 from django.core.checks import register
+from django.db.backends.signals import connection_created
 
 from fastsmtp.checks import check_variable_names
+from fastsmtp.postgres import prefer_indexes
 
 
 class FastSMTPConfig(AppConfig):
@@ -9,3 +11,4 @@ class FastSMTPConfig(AppConfig):
 
     def ready(self) -> None:
         register(check_variable_names)
+        connection_created.connect(prefer_indexes, dispatch_uid="fastsmtp.postgres")
