@@ -14,7 +14,6 @@ from django.db.backends.signals import connection_created
 class Statement:
     thread: str
     sql: str
-    row_count: int
 
 
 @contextmanager
@@ -25,8 +24,7 @@ def recording() -> Iterator[list[Statement]]:
     def record(
         execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:
-        row_count = len(params) if many else 1
-        statements.append(Statement(threading.current_thread().name, sql, row_count))
+        statements.append(Statement(threading.current_thread().name, sql))
         return execute(sql, params, many, context)
 
     def attach(connection: BaseDatabaseWrapper, **_: Any) -> None:
