@@ -231,7 +231,8 @@ class Courier:
             await self._record(outcomes)
         except (OperationalError, InterfaceError):
             self._outcomes = outcomes + self._outcomes
-            self._on_time.clear()
+            if not self._is_stopping():  # claiming waits for it, and the end for claiming
+                self._on_time.clear()
             self._recordable.set()
             raise
         self._on_time.set()

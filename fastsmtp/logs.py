@@ -7,7 +7,8 @@ libraries log through it gets the same form.
 
 import logging
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import IO, Any, BinaryIO, TextIO, cast
 
 import orjson
 import structlog
@@ -27,6 +28,22 @@ _QUIET = {
     "django.request": logging.ERROR,
     "faker": logging.WARNING,
 }
+
+
+class _Lossy:
+    """What the stream cannot take, on a full disk or with its reader dead, is lost, and mail goes
+    on. The standard library's handlers do the same."""
+
+    def __init__(self, stream: IO[Any]) -> None:
+        self._stream = stream
+
+    def write(self, line: str | bytes) -> None:
+        with suppress(OSError):
+            self._stream.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def configure_logging(config: Config) -> None:
@@ -67,10 +84,10 @@ def _configure_own(level: int, *, as_json: bool) -> None:
     factory: Any
     if as_json:
         rendering: list[Processor] = [structlog.processors.format_exc_info, _json_line]
-        factory = structlog.BytesLoggerFactory(sys.stderr.buffer)
+        factory = structlog.BytesLoggerFactory(cast(BinaryIO, _Lossy(sys.stderr.buffer)))
     else:
         rendering = [_console()]
-        factory = structlog.WriteLoggerFactory(sys.stderr)
+        factory = structlog.WriteLoggerFactory(cast(TextIO, _Lossy(sys.stderr)))
     structlog.configure(
         processors=[*_common(), *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(level),

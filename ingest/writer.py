@@ -10,7 +10,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -119,9 +118,8 @@ class Writer:
         crash_point("after_commit")
         _reply(batch, is_stored=True)
         self._on_stored([id for waiting in batch for id in waiting.submission.message_ids])
-        with suppress(OSError):  # of a full disk under the log: mail goes on
-            for waiting in batch:
-                _log(waiting.submission)
+        for waiting in batch:
+            _log(waiting.submission)
 
 
 def _reply(batch: list[_Waiting], *, is_stored: bool) -> None:

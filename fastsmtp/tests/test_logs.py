@@ -71,3 +71,30 @@ def test_the_form_and_the_level_can_be_chosen() -> None:
     assert "theirs 7" in said
     assert "size=3" not in said
     assert not said.startswith("{")
+
+
+DEAD_READER = """
+import os, sys
+import structlog
+from fastsmtp.config import config
+from fastsmtp.logs import configure_logging
+
+configure_logging(config())
+reader, writer = os.pipe()
+os.dup2(writer, 2)
+os.close(reader)
+structlog.get_logger().info("nobody hears this")
+print("alive")
+"""
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_log_that_nobody_reads_stops_nothing(log_format: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-u", "-c", DEAD_READER],
+        env={**lifeline.environment(), "FASTSMTP_LOG_FORMAT": log_format},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert result.stdout == "alive\n"

@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-import pytest
-
 from accounts.models import Domain
 from ingest.tests.dialogue import send_mail
 from ingest.tests.running import ServerProcess
