@@ -18,9 +18,9 @@ from delivery.tasks import route_messages
 log = logging.getLogger(__name__)
 
 WINDOW = 0.010  # seconds between two tasks
-BUSY_WINDOW = 0.030  # the same while mail pours in: a task has a fixed cost, so fewer are better
+BUSY_WINDOW = 0.080  # the same while mail pours in: a task has a fixed cost, so fewer are better
 MANY_IDS = 8  # in one window: mail pours in
-MAX_IDS = 64  # in one task
+MAX_IDS = 200  # in one task
 MAX_WAITING = 20_000  # ids; more are left to the sweep
 
 

@@ -87,6 +87,8 @@ def decode_header(value: bytes) -> str:
     control character becomes a space, also one that an encoded word brought in.
     """
     value = unfold(value)
+    if b"=?" not in value and value.isascii() and (text := value.decode()).isprintable():
+        return text  # nearly every value
     if b"=?" in value:
         text = "".join(decode_text(data, charset) for data, charset in _split_words(value) if data)
     else:
