@@ -23,7 +23,7 @@ from fastsmtp.db import unit_of_work
 DISPATCH_INTERVAL = 1.0  # seconds
 # Routing, claiming and calling are threads that hand each other small pieces of work; with
 # Python's 5 ms every hand-over waits for whoever computes just now.
-SWITCH_INTERVAL = 0.0005  # seconds
+SWITCH_INTERVAL = 0.002  # seconds
 
 
 @cache
