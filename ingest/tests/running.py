@@ -32,6 +32,8 @@ class ServerInThread:
         **settings: Any,
     ) -> None:
         self.port, self.tls_port = free_port(), free_port()
+        has_tls = "smtp_tls_cert" in settings
+        self._open_ports = (self.port, self.tls_port) if has_tls else (self.port,)
         self.server = Server(
             config().model_copy(
                 update={
@@ -52,7 +54,7 @@ class ServerInThread:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        wait_until(lambda: not self._thread.is_alive() or is_listening(self.port))
+        wait_until(lambda: not self._thread.is_alive() or self.is_open)
         assert self._thread.is_alive()
         return self
 
@@ -91,7 +93,7 @@ class ServerInThread:
 
     @property
     def is_open(self) -> bool:
-        return is_listening(self.port)
+        return all(is_listening(port) for port in self._open_ports)
 
     def tell_to_stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
