@@ -10,6 +10,7 @@ import re
 import secrets
 from datetime import timedelta
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -78,6 +79,8 @@ def _host(value: str) -> str:
 type Port = Annotated[int, Field(ge=1, le=65535)]
 type Host = Annotated[str, AfterValidator(_host)]
 type Duration = Annotated[timedelta, BeforeValidator(_parse_duration)]
+type Network = IPv4Network | IPv6Network
+type NetworkList = Annotated[list[Network], NoDecode, BeforeValidator(_split_list)]
 type TextList = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
 type DurationList = Annotated[list[Duration], NoDecode, BeforeValidator(_split_list)]
 
@@ -110,6 +113,10 @@ class Config(BaseSettings):
     smtp_hostname: str = ""
     smtp_max_message_size: Annotated[int, Field(ge=1024)] = 10 * 1024 * 1024
     smtp_max_recipients: Annotated[int, Field(ge=1)] = 100
+    smtp_max_connections: Annotated[int, Field(ge=1)] = 10_000
+    smtp_max_connections_per_address: Annotated[int, Field(ge=1)] = 100
+    smtp_trusted_networks: NetworkList = []
+    smtp_bare_newlines: Literal["reject", "normalize"] = "reject"
     smtp_verify_dkim: bool = True
     smtp_verify_spf: bool = True
     smtp_reject_dkim_fail: bool = False

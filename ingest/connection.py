@@ -7,11 +7,14 @@ hangs up.
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
 from ingest import replies
+from ingest.limits import ConnectionCount, Limits
 from ingest.session import ClientSession
 from ingest.transaction import Transaction
 
@@ -34,6 +37,20 @@ class Connection(SMTP):
     _unsent = b""  # answers to commands that are followed by another one that has arrived already
     _is_listening = False
     _is_ending = False
+
+    def __init__(
+        self,
+        handler: object,
+        *,
+        limits: Limits,
+        connections: ConnectionCount,
+        trusted: Sequence[IPv4Network | IPv6Network] = (),
+        **settings: Any,
+    ) -> None:
+        super().__init__(handler, **settings)
+        self.limits = limits
+        self._connections = connections
+        self._trusted = trusted
 
     def _create_session(self) -> ClientSession:
         return ClientSession(self.loop)
@@ -58,12 +75,22 @@ class Connection(SMTP):
         asyncio.StreamReaderProtocol.connection_lost(self, error)
 
     async def _handle_client(self) -> None:
+        address = self.session.client_ip
+        is_counted = self._connections.enter(address, is_trusted=self._is_trusted(address))
         try:
-            await self._converse()
+            if is_counted:
+                await self._converse()
+            else:
+                await self._send(replies.TOO_MANY_CONNECTIONS)
         except Gone:
-            log.debug("%s hung up", self.session.client_ip)
+            log.debug("%s hung up", address)
         finally:
+            if is_counted:
+                self._connections.leave(address)
             self._writer.close()
+
+    def _is_trusted(self, address: str) -> bool:
+        return bool(address) and any(ip_address(address) in network for network in self._trusted)
 
     async def _converse(self) -> None:
         """Returns when all is said; raises Gone."""
@@ -80,8 +107,17 @@ class Connection(SMTP):
     def _may_end(self) -> bool:
         return self._is_ending and self.envelope.mail_from is None
 
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """Every byte is a sign of life, but a mail has to come to its end."""
+        duration = duration or self.limits.idle
+        if self.envelope.deadline is not None:
+            duration = min(duration, max(self.envelope.deadline - self.loop.time(), 0.001))
+        super()._reset_timeout(duration)
+
     def _timeout_cb(self) -> None:
-        self._hang_up(replies.IDLE)
+        deadline = self.envelope.deadline
+        is_late = deadline is not None and deadline <= self.loop.time()
+        self._hang_up(replies.TOO_SLOW if is_late else replies.IDLE)
 
     def _hang_up(self, reply: str) -> None:
         if not self._writer.is_closing():

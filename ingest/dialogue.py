@@ -11,7 +11,6 @@ from ingest.connection import Connection, Gone
 
 log = logging.getLogger(__name__)
 
-MAX_ERRORS = 20  # commands in a session that are no SMTP
 # Sent by browsers and confused clients. Their next lines are content that somebody else may have
 # written, and must not be taken for commands.
 NOT_SMTP = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "BDAT"}
@@ -21,6 +20,7 @@ CLOSING = ("221", "421")  # RFC 5321 §4.2.1: with these the connection ends
 
 class Dialogue(Connection):
     _error_count = 0
+    _command_count = 0  # since the last mail
 
     async def _converse(self) -> None:
         await self._send(replies.greeting(self.hostname))
@@ -33,6 +33,7 @@ class Dialogue(Connection):
                 await self._send(reply)
                 await self._switch_to_tls()
             elif reply.startswith(replies.QUEUED):
+                self._command_count = 0
                 await self._send(reply)  # at once, whatever the next command has to wait for
             else:
                 await self._answer(reply)
@@ -40,6 +41,9 @@ class Dialogue(Connection):
 
     async def _next_reply(self) -> str:
         line = await self._read_line()
+        self._command_count += 1
+        if self._command_count > self.limits.commands:
+            return replies.TOO_MANY_COMMANDS
         if line is None:
             return self._count_error(replies.LINE_TOO_LONG)
         verb, _, arg = line.decode(errors="surrogateescape").rstrip("\r\n").partition(" ")
@@ -54,7 +58,7 @@ class Dialogue(Connection):
 
     def _count_error(self, reply: str) -> str:
         self._error_count += reply.startswith("50")
-        return replies.TOO_MANY_ERRORS if self._error_count > MAX_ERRORS else reply
+        return replies.TOO_MANY_ERRORS if self._error_count > self.limits.errors else reply
 
     async def _obey(self, verb: str, arg: str) -> str:
         if verb in NOT_SMTP:

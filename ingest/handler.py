@@ -11,6 +11,7 @@ from delivery.queue import Submission, store_large
 from delivery.recipients import FoundRecipient, RecipientCache, Unknown
 from fastsmtp.db import release_connection, unit_of_work
 from fastsmtp.mail.address import Mailbox
+from fastsmtp.mail.headers import count_hops
 from ingest import replies
 from ingest.budget import ByteBudget, Reservation
 from ingest.session import ClientSession
@@ -19,6 +20,7 @@ from ingest.writer import Deferred, Writer
 
 log = logging.getLogger(__name__)
 
+MAX_HOPS = 100  # servers that a mail has passed (RFC 5321 §6.3)
 THREADS = 3  # for recipients that are not cached and for large messages
 
 _REFUSALS = {Unknown.DOMAIN: replies.UNKNOWN_DOMAIN, Unknown.LOCAL_PART: replies.UNKNOWN_MAILBOX}
@@ -72,6 +74,8 @@ class Handler:
         self, session: ClientSession, transaction: Transaction, content: bytes
     ) -> str:
         """The reply to the final dot: 250 only once the message is committed."""
+        if count_hops(content) > MAX_HOPS:
+            return replies.LOOP
         submission = Submission.create(
             raw=content,
             mail_from=transaction.mail_from or "",

@@ -5,6 +5,7 @@ apart with the parser of message headers.
 """
 
 import re
+from typing import Any
 
 from fastsmtp.mail.address import Mailbox, parse_mailbox, parse_reverse_path
 from ingest import replies
@@ -18,12 +19,17 @@ BODY_TYPES = ("7BIT", "8BITMIME")
 MAIL_PARAMETERS = {"AUTH", "RET", "ENVID"}
 RCPT_PARAMETERS = {"NOTIFY", "ORCPT"}
 
+_BARE_NEWLINE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 # `<a@b> X=1`. A quoted local part may hold a ">" (RFC 5321 §4.1.2). Without the brackets it is
 # no SMTP, but there are devices that know no better.
 _PATH = re.compile(r'(?:<((?:[^">]|"(?:[^"\\]|\\.)*+")*+)>|([^\s<>]+))(?: +(.*))?', re.DOTALL)
 
 
 class SMTPProtocol(Dialogue):
+    def __init__(self, handler: object, *, normalizes_newlines: bool, **settings: Any) -> None:
+        super().__init__(handler, **settings)
+        self._normalizes_newlines = normalizes_newlines
+
     async def perform(self, verb: str, arg: str) -> str:
         match verb:
             case "MAIL":
@@ -48,9 +54,12 @@ class SMTPProtocol(Dialogue):
         except ValueError:
             return replies.BAD_SENDER
         refusal = self._apply_mail_parameters(parameters)
-        if refusal is None:
-            self.envelope.mail_from = sender
-        return refusal or replies.SENDER_OK
+        if refusal is not None:
+            self._set_post_data_state()  # what its parameters said does not count either
+            return refusal
+        self.envelope.mail_from = sender
+        self.envelope.deadline = self.loop.time() + self.limits.transaction
+        return replies.SENDER_OK
 
     def _apply_mail_parameters(self, parameters: list[str]) -> str | None:
         for parameter in parameters:
@@ -105,6 +114,7 @@ class SMTPProtocol(Dialogue):
             content = await self._read_data(reservation)
             transaction = self.envelope
             self._set_post_data_state()
+            self._reset_timeout()  # what takes long from here on is ours
             if not isinstance(content, bytes):
                 return content
             reply: str = await self.event_handler.message(self.session, transaction, content)
@@ -142,9 +152,12 @@ class SMTPProtocol(Dialogue):
         if is_too_large or len(data) - 2 > (self.data_size_limit or 0):
             return replies.TOO_LARGE
         breaks = data.count(b"\r\n")
-        if data.count(b"\n") != breaks or data.count(b"\r") != breaks or b"\0" in data:
+        is_bare = data.count(b"\n") != breaks or data.count(b"\r") != breaks
+        if b"\0" in data or (is_bare and not self._normalizes_newlines):
             return replies.BARE_NEWLINE
-        return bytes(memoryview(data.replace(b"\r\n.", b"\r\n"))[2:])
+        content = bytes(memoryview(data.replace(b"\r\n.", b"\r\n"))[2:])
+        # After the dots: one that follows a bare line break was never stuffed.
+        return _BARE_NEWLINE.sub(b"\r\n", content) if is_bare else content
 
 
 def _split_path(arg: str, keyword: str) -> tuple[str | None, list[str]]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import ssl
+from contextlib import suppress
 from functools import partial
 from weakref import WeakSet
 
@@ -11,32 +12,30 @@ from fastsmtp.config import Config
 from ingest.bell import Bell
 from ingest.budget import ByteBudget
 from ingest.handler import Handler
+from ingest.limits import ConnectionCount, Limits
 from ingest.protocol import SMTPProtocol
-from ingest.tls import server_context
+from ingest.tls import Certificate
 from ingest.writer import Writer
 
 log = logging.getLogger(__name__)
 
-DATA_BUDGET = 128 * 1024 * 1024  # bytes of DATA in progress in this process
 BACKLOG = 1024  # connections the kernel holds for us
-IDLE_TIMEOUT = 300.0  # seconds without a byte (RFC 5321 §4.5.3.2.7)
+CERTIFICATE_INTERVAL = 2.0  # seconds between two looks at the certificate's files
 
 
 class Server:
-    def __init__(
-        self,
-        config: Config,
-        *,
-        idle_timeout: float = IDLE_TIMEOUT,
-        data_budget: int = DATA_BUDGET,
-    ) -> None:
+    def __init__(self, config: Config, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
         self._config = config
-        self._idle_timeout = idle_timeout
+        self._limits = limits
+        self._connections = ConnectionCount(
+            most=config.smtp_max_connections,
+            most_per_address=config.smtp_max_connections_per_address,
+        )
         self._bell = Bell()
         self._writer = Writer(on_stored=self._bell.ring)
         self._handler = Handler(
             writer=self._writer,
-            budget=ByteBudget(data_budget),
+            budget=ByteBudget(limits.data),
             max_recipients=config.smtp_max_recipients,
         )
         self._sessions: WeakSet[SMTPProtocol] = WeakSet()
@@ -46,14 +45,15 @@ class Server:
 
         Raises OSError when a port is taken, ssl.SSLError for a certificate that cannot be used.
         """
-        tls = self._tls_context()
+        certificate = self._load_certificate()
+        tls = certificate.context if certificate else None
         listeners = [await self._listen(self._config.smtp_port, starttls=tls)]
         if tls is not None:
             listeners.append(await self._listen(self._config.smtp_tls_port, implicit=tls))
         self._writer.start()
         self._bell.start()
         log.info("SMTP on %s:%d", self._config.smtp_host, self._config.smtp_port)
-        await stopping.wait()
+        await self._follow_certificate(certificate, stopping)
         for listener in listeners:
             listener.close()
         await self._drain()
@@ -61,9 +61,19 @@ class Server:
         await asyncio.to_thread(self._writer.stop)
         await asyncio.to_thread(self._bell.stop)
 
-    def _tls_context(self) -> ssl.SSLContext | None:
+    def _load_certificate(self) -> Certificate | None:
         certificate, key = self._config.smtp_tls_cert, self._config.smtp_tls_key
-        return server_context(certificate, key) if certificate and key else None
+        return Certificate(certificate, key) if certificate and key else None
+
+    async def _follow_certificate(
+        self, certificate: Certificate | None, stopping: asyncio.Event
+    ) -> None:
+        """Returns when `stopping` is set."""
+        while certificate is not None and not stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), CERTIFICATE_INTERVAL)
+            certificate.refresh()
+        await stopping.wait()
 
     async def _listen(
         self,
@@ -85,12 +95,15 @@ class Server:
         config = self._config
         session = SMTPProtocol(
             self._handler,
+            limits=self._limits,
+            connections=self._connections,
+            trusted=config.smtp_trusted_networks,
+            normalizes_newlines=config.smtp_bare_newlines == "normalize",
             hostname=config.smtp_hostname or socket.gethostname(),
             data_size_limit=config.smtp_max_message_size,
             enable_SMTPUTF8=True,
             tls_context=starttls,
             require_starttls=config.smtp_require_starttls,
-            timeout=self._idle_timeout,
             loop=asyncio.get_running_loop(),
         )
         self._sessions.add(session)

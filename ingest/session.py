@@ -15,7 +15,9 @@ class ClientSession(Session):
         self.peer = transport.get_extra_info("peername")
         if self.peer is not None:  # else the client was gone before we could ask
             # Without the zone of a link-local IPv6 address (RFC 4007 §11): it means nothing later.
-            self.client_ip = self.peer[0].partition("%")[0]
+            address = self.peer[0].partition("%")[0]
+            # On a socket for both, IPv4 looks like IPv6 (RFC 4291 §2.5.5.2).
+            self.client_ip = address.removeprefix("::ffff:") if "." in address else address
         if cipher := transport.get_extra_info("cipher"):
             self.tls = (cipher[1], cipher[0])
 

@@ -1,13 +1,56 @@
-"""The TLS context of both ports."""
+"""The TLS of both ports, and new certificates without a restart."""
 
+import logging
+import os
 import ssl
 from pathlib import Path
 
+log = logging.getLogger(__name__)
 
-def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """TLS 1.2 and later (RFC 8996). Raises ssl.SSLError for files that are not a pair."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # A service has no terminal to ask for the pass phrase of an encrypted key.
-    context.load_cert_chain(certificate, key, password="")
-    return context
+type _Version = tuple[tuple[int, int, int], ...] | None
+
+
+class Certificate:
+    """A key pair on disk. `context` is for every listener, for as long as the process lives: each
+    handshake on it uses the pair that was last loaded."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        """Raises OSError for files that cannot be read, its ssl.SSLError for what is no pair."""
+        self._certificate, self._key = certificate, key
+        self._version = self._read_version()
+        self._current = self.context = self._load()
+        # Loading into the context itself would keep an old pair of another kind of key beside the
+        # new one. The callback is called without a server name too.
+        self.context.sni_callback = self._use_current
+
+    def refresh(self) -> None:
+        """Loads the files again if they have changed. A pair that cannot be used, or of which only
+        half has been written yet, is logged and leaves the one before in force."""
+        version = self._read_version()
+        if version == self._version:
+            return
+        self._version = version
+        try:
+            self._current = self._load()
+        except OSError as error:  # ssl.SSLError is one
+            log.error("the changed certificate cannot be used, the old one stays: %s", error)
+        else:
+            log.info("certificate %s loaded again", self._certificate)
+
+    def _load(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8996
+        # A service has no terminal to ask for the pass phrase of an encrypted key.
+        context.load_cert_chain(self._certificate, self._key, password="")
+        return context
+
+    def _use_current(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        connection.context = self._current
+
+    def _read_version(self) -> _Version:
+        """None while one of the files is missing."""
+        try:
+            found = [os.stat(path) for path in (self._certificate, self._key)]
+        except OSError:
+            return None
+        return tuple((status.st_ino, status.st_size, status.st_mtime_ns) for status in found)

@@ -6,7 +6,13 @@ from delivery.recipients import FoundRecipient
 
 
 class Transaction(Envelope):
-    """aiosmtpd's envelope, with what the recipient lookup found."""
+    """aiosmtpd's envelope, with what the recipient lookup found.
+
+    `deadline`, by the clock of the event loop, is when its data must be complete; None while
+    there is no transaction.
+    """
+
+    deadline: float | None = None
 
     def __init__(self) -> None:
         super().__init__()

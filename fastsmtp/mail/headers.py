@@ -25,6 +25,7 @@ _BLOCK = re.compile(rb"(?:(?!--)[!-9;-~]++[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+(?:
 _FIELD = re.compile(rb"([!-9;-~]++)" + _VALUE)
 # The line feed in front lets the search leap from line to line: 3 µs instead of 13.
 _SHOWN_FIELD = re.compile(rb"\n(message-id|subject|from)" + _VALUE, re.IGNORECASE)
+_RECEIVED = re.compile(rb"^received[ \t]*+:", re.IGNORECASE | re.MULTILINE)
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _CONTROL = re.compile(r"[\x01-\x08\x0a-\x1f\x7f]")
 
@@ -60,6 +61,11 @@ def summarize(raw: bytes) -> HeaderSummary:
         subject=decode_header(first.get(b"subject", b""))[:MAX_SUBJECT_LENGTH],
         from_address=find_address(first.get(b"from", b""))[:MAX_ADDRESS_LENGTH],
     )
+
+
+def count_hops(raw: bytes) -> int:
+    """How many servers a message has passed: its Received fields (RFC 5321 §6.3)."""
+    return len(_RECEIVED.findall(raw[: find_block_end(raw, 0)]))
 
 
 def find_block_end(raw: bytes, start: int) -> int:

@@ -8,9 +8,11 @@ from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+_CURVE = ec.SECP256R1()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +23,16 @@ class KeyPair:
     key: Path
 
     @classmethod
-    def generate(cls, folder: Path) -> Self:
+    def generate(cls, folder: Path, *, is_rsa: bool = False) -> Self:
+        """Overwrites the pair that is there."""
         pair = cls(folder / "certificate.pem", folder / "key.pem")
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = rsa.generate_private_key(65537, 2048) if is_rsa else ec.generate_private_key(_CURVE)
         pair.certificate.write_bytes(_sign(key).public_bytes(Encoding.PEM))
         pair.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return pair
 
 
-def _sign(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+def _sign(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
     now = datetime.now(UTC)

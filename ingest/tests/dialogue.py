@@ -17,6 +17,7 @@ Lines of the client that follow each other are sent in one piece, as a pipelinin
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from fnmatch import fnmatchcase
@@ -63,13 +64,17 @@ class Talk:
     def send(self, text: str | bytes) -> None:
         self.socket.sendall(text.encode() if isinstance(text, str) else text)
 
-    def send_until_blocked(self, data: bytes, *, limit: int = 128 * 1024 * 1024) -> int:
-        """Repeats the data without listening; returns how many bytes were taken from us."""
+    def send_until_blocked(
+        self, data: bytes, *, limit: int = 128 * 1024 * 1024, pause: float = 0.0
+    ) -> int:
+        """Repeats the data without listening, with `pause` seconds in between, until nobody takes
+        it any more; returns how many bytes were taken from us."""
         self.socket.settimeout(1)
         sent = 0
         with suppress(TimeoutError, ConnectionError):
             while sent < limit:
                 sent += self.socket.send(data)
+                time.sleep(pause)
         self.socket.settimeout(TIMEOUT)
         return sent
 

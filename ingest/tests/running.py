@@ -15,8 +15,9 @@ from django.db import connection
 from fastsmtp.config import config
 from harness.processes import Process, free_port, is_listening
 from harness.waiting import wait_until
+from ingest.limits import Limits
 from ingest.protocol import SMTPProtocol
-from ingest.server import DATA_BUDGET, IDLE_TIMEOUT, Server
+from ingest.server import Server
 
 MANAGE = Path(__file__).parents[2] / "manage.py"
 
@@ -27,8 +28,7 @@ class ServerInThread:
     def __init__(
         self,
         *,
-        idle_timeout: float = IDLE_TIMEOUT,
-        data_budget: int = DATA_BUDGET,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
         **settings: Any,
     ) -> None:
         self.port, self.tls_port = free_port(), free_port()
@@ -43,8 +43,7 @@ class ServerInThread:
                     **settings,
                 }
             ),
-            idle_timeout=idle_timeout,
-            data_budget=data_budget,
+            limits,
         )
         self._thread = threading.Thread(target=lambda: uvloop.run(self._serve()), name="smtpd")
 

@@ -3,16 +3,20 @@
 import re
 import socket
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from accounts.models import Domain
 from delivery.models import Message
 from ingest.tests.dialogue import Talk, begin, begin_data, send_mail
+from ingest.tests.running import ServerInThread
 from ingest.tests.stored import contents
 
 QUEUED = "250 2.0.0 Ok: queued as *"
+LOOP = "554 5.4.6 Too many hops, this mail is going in circles"
 BARE = "550 5.6.11 Bare CR, bare LF or NUL in the message"
 
 
@@ -177,3 +181,52 @@ def test_a_message_needs_its_end(port: int) -> None:
     with Talk(port) as talk:
         talk.expect("220 *")
     assert contents() == []
+
+
+class TestNormalized:
+    """`FASTSMTP_SMTP_BARE_NEWLINES=normalize`, for devices that cannot do better."""
+
+    @pytest.fixture
+    def port(self, domain: Domain) -> Iterator[int]:
+        with ServerInThread(smtp_bare_newlines="normalize") as server:
+            yield server.port
+
+    @pytest.mark.parametrize(
+        ("sent", "stored"),
+        [
+            (b"a\nb\r\n", b"a\r\nb\r\n"),
+            (b"a\rb\r\n", b"a\r\nb\r\n"),
+            (b"a\n\rb\r\n", b"a\r\n\r\nb\r\n"),
+            (b"a\r\r\nb\r\n", b"a\r\n\r\nb\r\n"),
+            (b"a\n..b\r\n..c\r\n", b"a\r\n..b\r\n.c\r\n"),
+        ],
+    )
+    def test_each_becomes_a_line_break(self, port: int, sent: bytes, stored: bytes) -> None:
+        assert send_mail(port, sent).startswith("250 ")
+        assert contents() == [stored]
+
+    @pytest.mark.parametrize(
+        "end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\n\0.\r\n"]
+    )
+    def test_no_other_end_ends_it(self, port: int, end: bytes) -> None:
+        """What a smuggler hides behind one stays content (CVE-2023-51764)."""
+        with begin_data(port) as talk:
+            talk.send(b"mail" + end + b"MAIL FROM:<evil@sender.example>\r\n.\r\n")
+            talk.expect(BARE if b"\0" in end else QUEUED)
+            assert talk.ask("RCPT TO:<info@example.com>") == "503 5.5.1 Need MAIL command"
+        assert len(contents()) == (b"\0" not in end)
+
+    def test_nul_stays_refused(self, port: int) -> None:
+        assert send_mail(port, b"a\nb\0c\r\n") == BARE
+
+
+@pytest.mark.parametrize(("count", "reply"), [(100, QUEUED), (101, LOOP)])
+def test_a_mail_that_goes_in_circles(port: int, count: int, reply: str) -> None:
+    """RFC 5321 §6.3."""
+    hops = (
+        b"Received: from a.example by b.example;\r\n\tFri, 20 Nov 2026 08:15:30 +0000\r\n" * count
+    )
+    with begin_data(port) as talk:
+        talk.send(hops + b"Subject: Hello\r\n\r\nReceived: is not a field here\r\n.\r\n")
+        talk.expect(reply)
+        assert talk.ask("NOOP") == "250 2.0.0 Ok"

@@ -5,6 +5,7 @@ import time
 
 from accounts.models import Domain
 from harness.waiting import wait_until
+from ingest.limits import Limits
 from ingest.tests.dialogue import Talk, begin, begin_data
 from ingest.tests.running import ServerInThread
 from ingest.tests.stored import contents
@@ -13,7 +14,7 @@ IDLE = "421 4.4.2 Idle for too long, closing the connection"
 
 
 def test_an_idle_session_is_closed(domain: Domain) -> None:
-    with ServerInThread(idle_timeout=0.5) as server:
+    with ServerInThread(limits=Limits(idle=0.5)) as server:
         with Talk(server.port) as silent, begin(server.port) as talk:
             silent.expect("220 *")
             silent.send("NOO")
@@ -24,7 +25,7 @@ def test_an_idle_session_is_closed(domain: Domain) -> None:
 
 
 def test_half_a_message_is_forgotten(domain: Domain) -> None:
-    with ServerInThread(idle_timeout=0.5) as server, begin_data(server.port) as talk:
+    with ServerInThread(limits=Limits(idle=0.5)) as server, begin_data(server.port) as talk:
         talk.send("Subject: Hello\r\n")
         talk.expect(IDLE)
         assert talk.is_closed
@@ -34,7 +35,7 @@ def test_half_a_message_is_forgotten(domain: Domain) -> None:
 
 def test_a_slow_sender_is_not_idle(domain: Domain) -> None:
     """Every chunk counts as a sign of life."""
-    with ServerInThread(idle_timeout=2) as server, begin_data(server.port) as talk:
+    with ServerInThread(limits=Limits(idle=2)) as server, begin_data(server.port) as talk:
         for _ in range(12):
             time.sleep(0.25)
             talk.send("line\r\n")
@@ -45,7 +46,7 @@ def test_a_slow_sender_is_not_idle(domain: Domain) -> None:
 
 def test_a_client_that_never_reads_is_thrown_out(domain: Domain) -> None:
     """Closing politely would wait until it has read all that we had to say."""
-    with ServerInThread(idle_timeout=0.5) as server, begin(server.port) as talk:
+    with ServerInThread(limits=Limits(idle=0.5)) as server, begin(server.port) as talk:
         talk.send_until_blocked(b"EHLO x\r\n" * 10_000)
         is_reset = select.poll()
         is_reset.register(talk.socket, select.POLLHUP | select.POLLERR)

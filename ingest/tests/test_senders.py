@@ -77,3 +77,23 @@ def test_the_name_in_the_greeting_may_be_anything(port: int) -> None:
             S: 250 2.0.0 Ok: queued as *
         """)
     assert only_message().helo == ("my? ? printer_" + "x" * 400)[:255]
+
+
+def test_a_refused_sender_leaves_nothing_behind(port: int) -> None:
+    with Talk(port) as talk:
+        talk.play("""
+            S: 220 *
+            C: EHLO client.example
+            S: 250 HELP
+            C: MAIL FROM:<ada@sender.example> SMTPUTF8 SIZE=big
+            S: 501 5.5.4 Parameter with a wrong value
+            C: MAIL FROM:<ada@sender.example>
+            S: 250 2.1.0 Ok
+            C: RCPT TO:<info@example.com>
+            S: 250 2.1.5 Ok
+            C: DATA
+            S: 354 *
+            C: .
+            S: 250 2.0.0 Ok: queued as *
+        """)
+    assert not only_message().smtputf8

@@ -8,6 +8,7 @@ import pytest
 from accounts.models import Domain
 from harness.waiting import wait_until
 from ingest.budget import ByteBudget
+from ingest.limits import Limits
 from ingest.tests.dialogue import Talk, begin, begin_data
 from ingest.tests.running import ServerInThread, ServerProcess
 from ingest.tests.stored import contents
@@ -89,7 +90,7 @@ def test_data_in_progress_is_bounded(domain: Domain) -> None:
             return talk.ask("DATA")
 
     busy = "452 4.3.1 Too much data in progress, try again later"
-    with ServerInThread(data_budget=1000) as server, begin_data(server.port) as first:
+    with ServerInThread(limits=Limits(data=1000)) as server, begin_data(server.port) as first:
         first.send(b"x" * 998 + b"\r\n")
         wait_until(lambda: ask_for_data() == busy)
         first.send(b"x" * 998 + b"\r\n.\r\n")

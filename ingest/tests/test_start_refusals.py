@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from harness.processes import free_port
 from ingest.tests.certificates import KeyPair
 from ingest.tests.running import MANAGE
-from ingest.tls import server_context
+from ingest.tls import Certificate
 
 
 def start(folder: Path, **settings: object) -> str:
@@ -70,7 +70,7 @@ def test_a_pair_of_files_that_is_none(tmp_path: Path, key_pair: KeyPair) -> None
         (text, key_pair.key),
     ]:
         with pytest.raises(ssl.SSLError):
-            server_context(certificate, key)
+            Certificate(certificate, key)
 
 
 def _encrypt(key: bytes) -> bytes:
