@@ -88,10 +88,19 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tools are tested on servers that they start themselves."""
+    """What asks neither a database nor a broker is the same on all of them, and the tools are
+    tested on servers that they start themselves."""
     for item in items:
-        if item.path.relative_to(item.config.rootpath).parts[0] in ("harness", "benchmarks"):
+        is_tool = item.path.relative_to(item.config.rootpath).parts[0] in ("harness", "benchmarks")
+        if is_tool or not _asks_servers(item):
             item.add_marker(pytest.mark.embedded)
+
+
+def _asks_servers(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return item.get_closest_marker("django_db") is not None or not fixtures.isdisjoint(
+        ("db", "transactional_db", "_broker_server")
+    )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
