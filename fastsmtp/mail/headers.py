@@ -20,9 +20,12 @@ MAX_ADDRESS_LENGTH = 320
 
 # The possessive quantifiers (`*+`) keep no way back: linear in time, constant in memory. A name
 # that begins with two hyphens is the boundary of a multipart whose part has no empty line.
-_VALUE = rb"[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)"
-_BLOCK = re.compile(rb"(?:(?!--)[!-9;-~]++[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z))*+")
-_FIELD = re.compile(rb"([!-9;-~]++)" + _VALUE)
+_NAME = rb"[!-9;-~]++"
+_LINES = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+"
+_VALUE = rb"[ \t]*+:(" + _LINES + rb")"
+_BLOCK = re.compile(rb"(?:(?!--)" + _NAME + rb"[ \t]*+:" + _LINES + rb"(?:\n|\Z))*+")
+_FIELD = re.compile(rb"(" + _NAME + rb")" + _VALUE)
+_WHOLE_FIELD = re.compile(rb"(" + _NAME + rb")[ \t]*+:" + _LINES + rb"\n?+")
 # The line feed in front lets the search leap from line to line: 3 µs instead of 13.
 _SHOWN_FIELD = re.compile(rb"\n(message-id|subject|from)" + _VALUE, re.IGNORECASE)
 _RECEIVED = re.compile(rb"^received[ \t]*+:", re.IGNORECASE | re.MULTILINE)
@@ -79,6 +82,11 @@ def find_block_end(raw: bytes, start: int) -> int:
 def split_fields(raw: bytes, start: int, end: int) -> Fields:
     """Names and values, still folded and encoded, of a block that `find_block_end` found."""
     return _FIELD.findall(raw, start, end)
+
+
+def split_whole_fields(raw: bytes, start: int, end: int) -> Fields:
+    """Names and whole fields, byte for byte with their line ends: joined they are the block."""
+    return [(field[1], field[0]) for field in _WHOLE_FIELD.finditer(raw, start, end)]
 
 
 def index_fields(fields: Fields) -> dict[bytes, bytes]:
