@@ -79,6 +79,7 @@ class Job:
     dkim_domain: str | None
     spf_result: str
     spf_domain: str | None
+    authentication_results: str
     raw: bytes | None  # None for a large message: `load_raw` gets it
     recipient_url: str | None  # None when the recipient was deleted
     recipient_headers: dict[str, str] | None
@@ -112,6 +113,7 @@ _select_jobs = Select(
     (Message, "dkim_domain"),
     (Message, "spf_result"),
     (Message, "spf_domain"),
+    (Message, "authentication_results"),
     (RawMessage, "content"),
     (Recipient, "webhook_url"),
     (Recipient, "webhook_headers"),

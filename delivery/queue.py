@@ -7,10 +7,8 @@ lost; whatever it raises has stored nothing.
 import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import batched
-from typing import Self
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,11 +16,10 @@ from django.utils import timezone
 from accounts.models import Domain
 from delivery.models import Delivery, Endpoint, Lane, Message, RawChunk, RawMessage, Recipient
 from delivery.models.message import CHUNK_SIZE
-from delivery.recipients import FoundRecipient
+from delivery.submission import Submission
 from fastsmtp.bulk import Insert
 from fastsmtp.config import config
 from fastsmtp.crash import crash_point
-from fastsmtp.ids import uuid7
 from fastsmtp.mail.headers import summarize
 
 # How long the sweep leaves a new message to the task that was rung for it.
@@ -46,71 +43,16 @@ _insert_message = Insert(
     "internet_message_id",
     "from_address",
     "subject",
+    "dkim_result",
+    "dkim_domain",
+    "spf_result",
+    "spf_domain",
+    "authentication_results",
+    "refusal",
     "received_at",
     "instance_id",
     "route_due_at",
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Submission:
-    """One mail transaction, ready to be stored: one message for each domain it goes to."""
-
-    raw_id: uuid.UUID
-    raw: bytes
-    messages: tuple[tuple[uuid.UUID, uuid.UUID, tuple[FoundRecipient, ...]], ...]
-    mail_from: str
-    helo: str
-    client_ip: str
-    tls: tuple[str, str]  # version and cipher, empty in clear
-    smtputf8: bool
-    received_at: datetime
-
-    @classmethod
-    def create(
-        cls,
-        *,
-        raw: bytes,
-        mail_from: str,
-        recipients: Sequence[FoundRecipient],
-        helo: str,
-        client_ip: str,
-        tls: tuple[str, str] = ("", ""),
-        smtputf8: bool = False,
-    ) -> Self:
-        by_domain: dict[uuid.UUID, list[FoundRecipient]] = {}
-        for recipient in recipients:
-            by_domain.setdefault(recipient.domain_id, []).append(recipient)
-        return cls(
-            raw_id=uuid7(),
-            raw=raw,
-            messages=tuple(
-                (uuid7(), domain_id, tuple(found)) for domain_id, found in by_domain.items()
-            ),
-            mail_from=mail_from,
-            helo=helo[:255],
-            client_ip=client_ip,
-            tls=tls,
-            smtputf8=smtputf8,
-            received_at=timezone.now(),
-        )
-
-    @property
-    def id(self) -> uuid.UUID:
-        """What the sender is told: the id of the first message."""
-        return self.messages[0][0]
-
-    @property
-    def message_ids(self) -> list[uuid.UUID]:
-        return [message_id for message_id, _, _ in self.messages]
-
-    @property
-    def size(self) -> int:
-        return len(self.raw)
-
-    @property
-    def is_large(self) -> bool:
-        return self.size > CHUNK_SIZE
 
 
 def accept(batch: Sequence[Submission]) -> None:
@@ -166,6 +108,12 @@ def _message_rows(submission: Submission) -> Iterator[dict[str, object]]:
             "internet_message_id": summary.internet_message_id,
             "from_address": summary.from_address,
             "subject": summary.subject,
+            "dkim_result": submission.authentication.dkim_result,
+            "dkim_domain": submission.authentication.dkim_domain,
+            "spf_result": submission.authentication.spf_result,
+            "spf_domain": submission.authentication.spf_domain,
+            "authentication_results": submission.authentication.header,
+            "refusal": submission.refusals.get(domain_id, ""),
             "received_at": submission.received_at,
             "instance_id": config().instance_id,
             "route_due_at": submission.received_at + ROUTE_GRACE,

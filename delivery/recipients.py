@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 
 from accounts.models import DirectoryVersion, Domain
@@ -21,12 +21,23 @@ CACHE_SIZE = 100_000  # addresses; unknown ones are remembered too
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """What a domain wants of verification; None follows the server's default."""
+
+    verify_dkim: bool | None = None
+    verify_spf: bool | None = None
+    reject_dkim_fail: bool | None = None
+    reject_spf_fail: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FoundRecipient:
     """Who is behind an address. `address` is spelt as the sender spelt it."""
 
     address: str
     recipient_id: uuid.UUID
     domain_id: uuid.UUID
+    policy: Policy = Policy()
 
 
 class Unknown(Enum):
@@ -34,18 +45,21 @@ class Unknown(Enum):
     LOCAL_PART = "unknown local part"
 
 
+_POLICIES = tuple(field.name for field in fields(Policy))
+
 type Answer = FoundRecipient | Unknown
 
 
 def find(mailbox: Mailbox) -> Answer:
     """Asks the database. Disabled domains and recipients do not exist."""
-    domain_id = (
+    domain = (
         Domain.objects.filter(domain_name=mailbox.domain, is_enabled=True)
-        .values_list("id", flat=True)
+        .values_list("id", *_POLICIES)
         .first()
     )
-    if domain_id is None:
+    if domain is None:
         return Unknown.DOMAIN
+    domain_id, *policies = domain
     local_part = mailbox.local_part.lower()
     candidates = (local_part, split_tag(local_part)[0], CATCH_ALL)
     ids = dict(
@@ -56,7 +70,10 @@ def find(mailbox: Mailbox) -> Answer:
     for candidate in candidates:
         if candidate in ids:
             return FoundRecipient(
-                address=mailbox.address, recipient_id=ids[candidate], domain_id=domain_id
+                address=mailbox.address,
+                recipient_id=ids[candidate],
+                domain_id=domain_id,
+                policy=Policy(**dict(zip(_POLICIES, policies, strict=True))),
             )
     return Unknown.LOCAL_PART
 

@@ -64,6 +64,7 @@ class Unrouted(NamedTuple):
     subject: str
     size: int
     client_ip: str
+    refusal: str
     route_tries: int
 
 
@@ -153,7 +154,7 @@ def _rows(messages: Sequence[Unrouted], now: datetime) -> Iterator[dict[str, Any
     urls = _recipient_urls(ids)
     for message in messages:
         for address, recipient_id in message.rcpt_to:
-            verdict = evaluate(_facts(message, address))
+            verdict = _decide(message, address)
             url = urls.get(uuid.UUID(recipient_id))
             yield _row(message, address, uuid.UUID(recipient_id), verdict, url, now)
 
@@ -161,6 +162,12 @@ def _rows(messages: Sequence[Unrouted], now: datetime) -> Iterator[dict[str, Any
 def _recipient_urls(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     keys = [_key(recipient_id) for recipient_id in ids]
     return {row[0]: row[1] for row in _select_urls.rows(keys, ids=placeholders(keys))}
+
+
+def _decide(message: Unrouted, address: str) -> Verdict:
+    if message.refusal:
+        return Verdict(action=Action.DROP, reason=message.refusal)
+    return evaluate(_facts(message, address))
 
 
 def _facts(message: Unrouted, address: str) -> Facts:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import socket
 from datetime import timedelta
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network
@@ -116,11 +117,16 @@ class Config(BaseSettings):
     smtp_max_connections: Annotated[int, Field(ge=1)] = 10_000
     smtp_max_connections_per_address: Annotated[int, Field(ge=1)] = 100
     smtp_trusted_networks: NetworkList = []
+    smtp_rate_limit_enabled: bool = True
+    smtp_rate_limit_connections_per_minute: Annotated[int, Field(ge=1)] = 120
+    smtp_rate_limit_messages_per_minute: Annotated[int, Field(ge=1)] = 1000
+    smtp_proxy_networks: NetworkList = []
     smtp_bare_newlines: Literal["reject", "normalize"] = "reject"
     smtp_verify_dkim: bool = True
     smtp_verify_spf: bool = True
     smtp_reject_dkim_fail: bool = False
     smtp_reject_spf_fail: bool = False
+    smtp_auth_timeout: Duration = timedelta(seconds=10)
 
     api_host: Host = "0.0.0.0"
     api_port: Port = 8000
@@ -167,6 +173,11 @@ class Config(BaseSettings):
     @property
     def has_certificate(self) -> bool:
         return self.smtp_tls_cert is not None
+
+    @property
+    def our_hostname(self) -> str:
+        """In the greeting and in what we write into mail."""
+        return self.smtp_hostname or socket.gethostname()
 
     @property
     def database(self) -> DatabaseURL:
@@ -235,14 +246,6 @@ class Config(BaseSettings):
     def _starttls_possible(cls, value: bool, info: ValidationInfo) -> bool:
         if value and info.data.get("smtp_tls_cert", True) is None:
             raise ValueError("STARTTLS cannot be required without FASTSMTP_SMTP_TLS_CERT")
-        return value
-
-    @field_validator("smtp_reject_dkim_fail", "smtp_reject_spf_fail")
-    @classmethod
-    def _no_rejection_yet(cls, value: bool) -> bool:
-        # Pretending to refuse forgeries would be worse than not starting.
-        if value:
-            raise ValueError("this version does not verify DKIM and SPF yet, so it cannot refuse")
         return value
 
     @field_validator("attachment_storage")

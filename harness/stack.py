@@ -61,6 +61,8 @@ class Stack:
             "FASTSMTP_API_HOST": "127.0.0.1",
             "FASTSMTP_API_PORT": str(self.api_port),
             "FASTSMTP_WEBHOOK_ALLOWED_INTERNAL_DOMAINS": "127.0.0.0/8",
+            # All mail of a load comes from here.
+            "FASTSMTP_SMTP_TRUSTED_NETWORKS": "127.0.0.0/8",
             "FASTSMTP_SMTP_VERIFY_DKIM": "false",
             "FASTSMTP_SMTP_VERIFY_SPF": "false",
             **(environment or {}),

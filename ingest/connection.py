@@ -8,13 +8,14 @@ hangs up.
 import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
 from ingest import replies
-from ingest.limits import ConnectionCount, Limits
+from ingest.limits import ConnectionCount, Limits, is_in
+from ingest.rates import Rate
 from ingest.session import ClientSession
 from ingest.transaction import Transaction
 
@@ -44,13 +45,17 @@ class Connection(SMTP):
         *,
         limits: Limits,
         connections: ConnectionCount,
+        connection_rate: Rate | None = None,
         trusted: Sequence[IPv4Network | IPv6Network] = (),
+        proxied: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(handler, **settings)
         self.limits = limits
         self._connections = connections
+        self._connection_rate = connection_rate
         self._trusted = trusted
+        self._proxied = proxied
 
     def _create_session(self) -> ClientSession:
         return ClientSession(self.loop)
@@ -60,7 +65,7 @@ class Connection(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.session.describe(transport)
+        self.session.describe(transport, proxied=self._proxied)
         self.conversation = self._handler_coroutine
 
     def eof_received(self) -> bool | None:
@@ -78,10 +83,12 @@ class Connection(SMTP):
         address = self.session.client_ip
         is_counted = self._connections.enter(address, is_trusted=self._is_trusted(address))
         try:
-            if is_counted:
-                await self._converse()
-            else:
+            if not is_counted:
                 await self._send(replies.TOO_MANY_CONNECTIONS)
+            elif not await self._is_within(self._connection_rate):
+                await self._send(replies.CONNECTION_RATE)
+            else:
+                await self._converse()
         except Gone:
             log.debug("%s hung up", address)
         finally:
@@ -90,7 +97,12 @@ class Connection(SMTP):
             self._writer.close()
 
     def _is_trusted(self, address: str) -> bool:
-        return bool(address) and any(ip_address(address) in network for network in self._trusted)
+        return is_in(address, self._trusted)
+
+    async def _is_within(self, rate: Rate | None) -> bool:
+        """Counts one more of this client."""
+        address = self.session.client_ip
+        return rate is None or self._is_trusted(address) or await rate.admits(address)
 
     async def _converse(self) -> None:
         """Returns when all is said; raises Gone."""
@@ -193,4 +205,4 @@ class Connection(SMTP):
         self._reader._transport = self._writer.transport  # type: ignore[attr-defined]
         self._set_rset_state()
         self.session = self._create_session()
-        self.session.describe(self._writer.transport)
+        self.session.describe(self._writer.transport, proxied=self._proxied)

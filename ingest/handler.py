@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import DatabaseError, InterfaceError
 
-from delivery.queue import Submission, store_large
+from delivery.queue import store_large
 from delivery.recipients import FoundRecipient, RecipientCache, Unknown
+from delivery.submission import Submission
 from fastsmtp.db import release_connection, unit_of_work
 from fastsmtp.mail.address import Mailbox
 from fastsmtp.mail.headers import count_hops
@@ -16,6 +17,7 @@ from ingest import replies
 from ingest.budget import ByteBudget, Reservation
 from ingest.session import ClientSession
 from ingest.transaction import Transaction
+from ingest.verification import DKIM_REFUSAL, SPF_REFUSAL, Verifier
 from ingest.writer import Deferred, Writer
 
 log = logging.getLogger(__name__)
@@ -23,14 +25,18 @@ log = logging.getLogger(__name__)
 MAX_HOPS = 100  # servers that a mail has passed (RFC 5321 §6.3)
 THREADS = 3  # for recipients that are not cached and for large messages
 
+_VERIFICATION_REFUSALS = {DKIM_REFUSAL: replies.DKIM_FAIL, SPF_REFUSAL: replies.SPF_FAIL}
 _REFUSALS = {Unknown.DOMAIN: replies.UNKNOWN_DOMAIN, Unknown.LOCAL_PART: replies.UNKNOWN_MAILBOX}
 
 
 class Handler:
     """What the dialogues of a server share: thin, translates and calls."""
 
-    def __init__(self, *, writer: Writer, budget: ByteBudget, max_recipients: int) -> None:
+    def __init__(
+        self, *, writer: Writer, budget: ByteBudget, verifier: Verifier, max_recipients: int
+    ) -> None:
         self._writer = writer
+        self._verifier = verifier
         self._budget = budget
         self._max_recipients = max_recipients
         self._cache = RecipientCache()
@@ -76,14 +82,21 @@ class Handler:
         """The reply to the final dot: 250 only once the message is committed."""
         if count_hops(content) > MAX_HOPS:
             return replies.LOOP
+        recipients = tuple(transaction.recipients.values())
+        authentication = await self._verifier.verify(session, transaction, content)
+        refusals = self._verifier.refusals(recipients, authentication)
+        if all(recipient.domain_id in refusals for recipient in recipients):
+            return _VERIFICATION_REFUSALS[refusals[recipients[0].domain_id]]
         submission = Submission.create(
             raw=content,
             mail_from=transaction.mail_from or "",
-            recipients=tuple(transaction.recipients.values()),
+            recipients=recipients,
             helo=session.host_name or "",
             client_ip=session.client_ip,
             tls=session.tls,
             smtputf8=bool(transaction.smtp_utf8),
+            authentication=authentication,
+            refusals=refusals,
         )
         try:
             if submission.is_large:

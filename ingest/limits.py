@@ -1,8 +1,9 @@
 """What one client may cost us: how long, how much, how many at once."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 MEBI = 1024 * 1024
 
@@ -12,6 +13,7 @@ class Limits:
     """Those that nobody needs to configure; the others are in `fastsmtp.config`."""
 
     idle: float = 300.0  # seconds without a byte (RFC 5321 §4.5.3.2.7)
+    proxy_header: float = 5.0  # seconds for the header of the PROXY protocol
     transaction: float = 15 * 60.0  # seconds from MAIL to the end of the data
     errors: int = 20  # commands of a session that are no SMTP
     commands: int = 1000  # of a session since its last mail
@@ -45,6 +47,11 @@ class ConnectionCount:
         self._by_network[network] -= 1
         if not self._by_network[network]:
             del self._by_network[network]
+
+
+def is_in(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """Not for an empty address: its owner was gone before we could ask."""
+    return bool(address) and any(ip_address(address) in network for network in networks)
 
 
 def network_of(address: str) -> str:

@@ -11,6 +11,7 @@ from fastsmtp.mail.address import Mailbox, parse_mailbox, parse_reverse_path
 from ingest import replies
 from ingest.budget import Reservation
 from ingest.dialogue import Dialogue
+from ingest.rates import Rate
 
 READ_SIZE = 256 * 1024
 END_OF_DATA = b"\r\n.\r\n"
@@ -26,14 +27,22 @@ _PATH = re.compile(r'(?:<((?:[^">]|"(?:[^"\\]|\\.)*+")*+)>|([^\s<>]+))(?: +(.*))
 
 
 class SMTPProtocol(Dialogue):
-    def __init__(self, handler: object, *, normalizes_newlines: bool, **settings: Any) -> None:
+    def __init__(
+        self,
+        handler: object,
+        *,
+        normalizes_newlines: bool,
+        message_rate: Rate | None = None,
+        **settings: Any,
+    ) -> None:
         super().__init__(handler, **settings)
         self._normalizes_newlines = normalizes_newlines
+        self._message_rate = message_rate
 
     async def perform(self, verb: str, arg: str) -> str:
         match verb:
             case "MAIL":
-                return self._mail(arg)
+                return await self._mail(arg)
             case "RCPT":
                 return await self._rcpt(arg)
             case "DATA":
@@ -41,7 +50,7 @@ class SMTPProtocol(Dialogue):
             case _:
                 return await super().perform(verb, arg)
 
-    def _mail(self, arg: str) -> str:
+    async def _mail(self, arg: str) -> str:
         if not self.session.host_name:
             return replies.HELO_FIRST
         if self.envelope.mail_from is not None:
@@ -57,6 +66,8 @@ class SMTPProtocol(Dialogue):
         if refusal is not None:
             self._set_post_data_state()  # what its parameters said does not count either
             return refusal
+        if not await self._is_within(self._message_rate):
+            return replies.MESSAGE_RATE
         self.envelope.mail_from = sender
         self.envelope.deadline = self.loop.time() + self.limits.transaction
         return replies.SENDER_OK

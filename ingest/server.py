@@ -2,19 +2,22 @@
 
 import asyncio
 import logging
-import socket
 import ssl
 from contextlib import suppress
 from functools import partial
 from weakref import WeakSet
 
 from fastsmtp.config import Config
+from fastsmtp.dns import Resolver
 from ingest.bell import Bell
 from ingest.budget import ByteBudget
 from ingest.handler import Handler
 from ingest.limits import ConnectionCount, Limits
 from ingest.protocol import SMTPProtocol
+from ingest.proxy import Doorman
+from ingest.rates import Rate
 from ingest.tls import Certificate
+from ingest.verification import Verifier
 from ingest.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -24,18 +27,30 @@ CERTIFICATE_INTERVAL = 2.0  # seconds between two looks at the certificate's fil
 
 
 class Server:
-    def __init__(self, config: Config, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        config: Config,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        resolver: Resolver | None = None,
+    ) -> None:
+        """`resolver`: instead of the system's name servers."""
         self._config = config
         self._limits = limits
         self._connections = ConnectionCount(
             most=config.smtp_max_connections,
             most_per_address=config.smtp_max_connections_per_address,
         )
+        has_rates = config.smtp_rate_limit_enabled
+        connections = config.smtp_rate_limit_connections_per_minute
+        messages = config.smtp_rate_limit_messages_per_minute
+        self._connection_rate = Rate(connections) if has_rates else None
+        self._message_rate = Rate(messages) if has_rates else None
         self._bell = Bell()
         self._writer = Writer(on_stored=self._bell.ring)
         self._handler = Handler(
             writer=self._writer,
             budget=ByteBudget(limits.data),
+            verifier=Verifier(resolver or Resolver(), config),
             max_recipients=config.smtp_max_recipients,
         )
         self._sessions: WeakSet[SMTPProtocol] = WeakSet()
@@ -83,23 +98,35 @@ class Server:
         implicit: ssl.SSLContext | None = None,
     ) -> asyncio.Server:
         loop = asyncio.get_running_loop()
+        new_session = partial(self._session, starttls)
+        networks = self._config.smtp_proxy_networks
+        new_doorman = partial(
+            Doorman,
+            new_session,
+            networks=networks,
+            tls=implicit,
+            seconds=self._limits.proxy_header,
+        )
         return await loop.create_server(
-            partial(self._session, starttls),
+            new_doorman if networks else new_session,
             self._config.smtp_host,
             port,
-            ssl=implicit,
+            ssl=None if networks else implicit,
             backlog=BACKLOG,
         )
 
-    def _session(self, starttls: ssl.SSLContext | None) -> SMTPProtocol:
+    def _session(self, starttls: ssl.SSLContext | None, proxied: str | None = None) -> SMTPProtocol:
         config = self._config
         session = SMTPProtocol(
             self._handler,
             limits=self._limits,
             connections=self._connections,
+            connection_rate=self._connection_rate,
+            message_rate=self._message_rate,
             trusted=config.smtp_trusted_networks,
+            proxied=proxied,
             normalizes_newlines=config.smtp_bare_newlines == "normalize",
-            hostname=config.smtp_hostname or socket.gethostname(),
+            hostname=config.our_hostname,
             data_size_limit=config.smtp_max_message_size,
             enable_SMTPUTF8=True,
             tls_context=starttls,

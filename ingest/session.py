@@ -5,19 +5,27 @@ import asyncio
 from aiosmtpd.smtp import Session
 
 
+def peer_address(transport: asyncio.BaseTransport) -> str:
+    """Empty when the client was gone before we could ask. Without the zone of a link-local IPv6
+    address (RFC 4007 §11): it means nothing later."""
+    peer = transport.get_extra_info("peername")
+    if peer is None:
+        return ""
+    address: str = peer[0].partition("%")[0]
+    # On a socket for both, IPv4 looks like IPv6 (RFC 4291 §2.5.5.2).
+    return address.removeprefix("::ffff:") if "." in address else address
+
+
 class ClientSession(Session):
     """aiosmtpd's session, with what is stored of the connection."""
 
     client_ip = ""
     tls = ("", "")  # version and cipher, empty in clear
 
-    def describe(self, transport: asyncio.BaseTransport) -> None:
+    def describe(self, transport: asyncio.BaseTransport, *, proxied: str | None) -> None:
+        """`proxied` is the client's address when the peer is only its proxy."""
         self.peer = transport.get_extra_info("peername")
-        if self.peer is not None:  # else the client was gone before we could ask
-            # Without the zone of a link-local IPv6 address (RFC 4007 §11): it means nothing later.
-            address = self.peer[0].partition("%")[0]
-            # On a socket for both, IPv4 looks like IPv6 (RFC 4291 §2.5.5.2).
-            self.client_ip = address.removeprefix("::ffff:") if "." in address else address
+        self.client_ip = proxied or peer_address(transport)
         if cipher := transport.get_extra_info("cipher"):
             self.tls = (cipher[1], cipher[0])
 

@@ -87,6 +87,9 @@ class Message(models.Model):
     dkim_domain = models.CharField(max_length=253, null=True)
     spf_result = models.CharField(max_length=10, default="none", db_default="none")
     spf_domain = models.CharField(max_length=253, null=True)
+    authentication_results = models.TextField(blank=True, default="", db_default="")
+    # Why this domain would have refused the mail, had the others of its transaction agreed.
+    refusal = models.CharField(max_length=40, blank=True, default="", db_default="")
     received_at = models.DateTimeField(default=timezone.now)
     instance_id = models.CharField(max_length=255)
     # When the sweep routes the message if no task has: None once it is routed.

@@ -50,6 +50,7 @@ def make_job(*, target: dict[str, Any] | None = None, **changes: Any) -> Job:
         "dkim_domain": "example.com",
         "spf_result": "pass",
         "spf_domain": "example.com",
+        "authentication_results": "",
         "raw": None,
         "recipient_url": URL,
         "recipient_headers": {},

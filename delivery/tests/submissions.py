@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from delivery.models import Message, Recipient
-from delivery.queue import Submission, accept, store_large
+from delivery.queue import accept, store_large
 from delivery.recipients import FoundRecipient
+from delivery.submission import Submission
 from delivery.tests.records import RAW
 
 

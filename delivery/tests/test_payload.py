@@ -199,6 +199,26 @@ def test_of_a_repeated_header_the_first_counts() -> None:
     assert payload["subject"] == "s"
 
 
+def test_what_we_found_out_stands_in_the_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nobody else says it in our name."""
+    monkeypatch.setattr(config(), "smtp_hostname", "mx.example.net")
+    found = "mx.example.net; spf=pass smtp.mailfrom=sender@example.com"
+    raw = (
+        b"Authentication-Results: MX.example.net;\r\n\tdkim=pass header.d=bank.example\r\n"
+        b"authentication-results: relay.example; spf=fail\r\n"
+        b"From: sender@example.com\r\n\r\nHello\r\n"
+    )
+    assert _build(raw, authentication_results=found)["headers"] == {
+        "Authentication-Results": found,
+        "authentication-results": "relay.example; spf=fail",
+        "From": "sender@example.com",
+    }
+    assert _build(raw)["headers"] == {
+        "authentication-results": "relay.example; spf=fail",
+        "From": "sender@example.com",
+    }
+
+
 def test_text_is_decoded() -> None:
     payload = _build(
         b"From: =?utf-8?b?SsO8cmdlbg==?= <j@example.org>\r\n"

@@ -31,6 +31,7 @@ def _row(domain: Domain, verdict: Verdict, *, recipient_url: str | None = URL) -
         subject="",
         size=0,
         client_ip="192.0.2.1",
+        refusal="",
         route_tries=0,
     )
     return routing._row(message, ADDRESS, recipient_id, verdict, recipient_url, timezone.now())

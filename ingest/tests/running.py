@@ -13,6 +13,7 @@ import uvloop
 from django.db import connection
 
 from fastsmtp.config import config
+from fastsmtp.dns import Resolver
 from harness.processes import Process, free_port, is_listening
 from harness.waiting import wait_until
 from ingest.limits import Limits
@@ -29,6 +30,7 @@ class ServerInThread:
         self,
         *,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        resolver: Resolver | None = None,
         **settings: Any,
     ) -> None:
         self.port, self.tls_port = free_port(), free_port()
@@ -44,6 +46,7 @@ class ServerInThread:
                 }
             ),
             limits,
+            resolver,
         )
         self._thread = threading.Thread(target=lambda: uvloop.run(self._serve()), name="smtpd")
 

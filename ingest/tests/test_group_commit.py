@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from delivery.queue import Submission, accept
+from delivery.queue import accept
+from delivery.submission import Submission
 from harness.waiting import wait_until
 from ingest.tests.database import writers_wait
 from ingest.tests.dialogue import begin_data, send_mail

@@ -1,7 +1,6 @@
 """What one client may do, how long and how often."""
 
 import asyncio
-from contextlib import closing
 from ipaddress import ip_network
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from accounts.models import Domain
 from harness.waiting import wait_until
 from ingest.limits import ConnectionCount, Limits, network_of
-from ingest.session import ClientSession
+from ingest.session import peer_address
 from ingest.tests.dialogue import Talk, begin, begin_data
 from ingest.tests.running import ServerInThread
 from ingest.tests.stored import contents
@@ -145,7 +144,4 @@ def test_the_address_of_a_client(peer: str, address: str) -> None:
         def get_extra_info(self, name: str, default: Any = None) -> Any:
             return (peer, 25, 0, 0) if name == "peername" else None
 
-    with closing(asyncio.new_event_loop()) as loop:
-        session = ClientSession(loop)
-        session.describe(Accepted())
-    assert session.client_ip == address
+    assert peer_address(Accepted()) == address
