@@ -263,3 +263,10 @@ def test_a_reason_is_a_short_line_without_what_a_stranger_smuggled_in() -> None:
     assert found.result == "temperror"
     assert found.reason.startswith("the lookup of a??b??ccc")
     assert len(found.reason) <= MAX_REASON_LENGTH
+
+
+@pytest.mark.parametrize(("count", "result"), [(698, "pass"), (699, "permerror")])
+def test_a_policy_has_not_too_many_terms(count: int, result: str) -> None:
+    """The version and `+all` are two of 700."""
+    ignored = b" ".join(b"x%d=y" % i for i in range(count))
+    assert run(b"v=spf1 " + ignored + b" +all").result == result
