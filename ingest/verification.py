@@ -59,6 +59,8 @@ class Verifier:
         recipients = transaction.recipients.values()
         has_dkim = any(map(self._wants_dkim, recipients))
         has_spf = any(map(self._wants_spf, recipients)) and not self._is_ours(session.client_ip)
+        if not has_dkim and not has_spf:
+            return Authentication()
         signature, sender = await asyncio.gather(
             _settle("dkim", self._check_dkim(content)) if has_dkim else _skip(),
             _settle("spf", self._check_spf(session, transaction)) if has_spf else _skip(),

@@ -28,7 +28,7 @@ _FIELD = re.compile(rb"(" + _NAME + rb")" + _VALUE)
 _WHOLE_FIELD = re.compile(rb"(" + _NAME + rb")[ \t]*+:" + _LINES + rb"\n?+")
 # The line feed in front lets the search leap from line to line: 3 µs instead of 13.
 _SHOWN_FIELD = re.compile(rb"\n(message-id|subject|from)" + _VALUE, re.IGNORECASE)
-_RECEIVED = re.compile(rb"^received[ \t]*+:", re.IGNORECASE | re.MULTILINE)
+_RECEIVED = re.compile(rb"\nreceived[ \t]*+:", re.IGNORECASE)
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _CONTROL = re.compile(r"[\x01-\x08\x0a-\x1f\x7f]")
 
@@ -68,7 +68,7 @@ def summarize(raw: bytes) -> HeaderSummary:
 
 def count_hops(raw: bytes) -> int:
     """How many servers a message has passed: its Received fields (RFC 5321 §6.3)."""
-    return len(_RECEIVED.findall(raw[: find_block_end(raw, 0)]))
+    return len(_RECEIVED.findall(b"\n" + raw[: find_block_end(raw, 0)]))
 
 
 def find_block_end(raw: bytes, start: int) -> int:
