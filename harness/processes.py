@@ -6,8 +6,9 @@ import secrets
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from harness.waiting import wait_until
 
 TAIL_LINES = 20
 SERVER_PORTS = range(20_000, 32_768)
+PORT_SHARES = 16  # more than there are workers in a test run
 
 
 class ProcessFailed(Exception):
@@ -127,15 +129,24 @@ def free_port() -> int:
     """A port of 127.0.0.1 that nobody uses at this moment.
 
     Below those that the kernel gives to outgoing connections: a server that is stopped for a
-    while could not start again on a port that one of them took meanwhile.
+    while could not start again on a port that one of them took meanwhile. The workers of a test
+    run have ports of their own: what one finds free, another would take a moment later.
     """
-    while True:
-        port = secrets.choice(SERVER_PORTS)
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for port in _candidates(worker % PORT_SHARES):
         try:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError:
             continue
         return port
+    raise AssertionError("the candidates have no end")
+
+
+@cache
+def _candidates(share: int) -> Iterator[int]:
+    """In an order of this process, again and again: none is given twice in a short time."""
+    ports = SERVER_PORTS[share::PORT_SHARES]
+    return cycle(secrets.SystemRandom().sample(ports, len(ports)))
 
 
 def is_listening(port: int) -> bool:

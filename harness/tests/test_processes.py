@@ -71,3 +71,13 @@ def test_a_start_that_never_ends_shows_its_last_words(tmp_path: Path) -> None:
 
 def test_a_free_port_has_no_listener() -> None:
     assert not is_listening(free_port())
+
+
+def test_two_workers_of_a_test_run_never_choose_the_same_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def choose(worker: str) -> set[int]:
+        monkeypatch.setenv("PYTEST_XDIST_WORKER", worker)
+        return {free_port() for _ in range(300)}
+
+    assert choose("gw0").isdisjoint(choose("gw1"))
