@@ -72,7 +72,9 @@ class Job:
     raw_id: uuid.UUID | None
     mail_from: str
     rcpt_to: list[list[str]]
+    helo: str
     client_ip: str
+    protocol: str
     size: int
     received_at: datetime
     dkim_result: str
@@ -106,7 +108,9 @@ _select_jobs = Select(
     (Message, "raw_id"),
     (Message, "mail_from"),
     (Message, "rcpt_to"),
+    (Message, "helo"),
     (Message, "client_ip"),
+    (Message, "protocol"),
     (Message, "size"),
     (Message, "received_at"),
     (Message, "dkim_result"),

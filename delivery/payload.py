@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from delivery.jobs import Job
+from delivery.trace import trace_fields
 from fastsmtp.config import config
 from fastsmtp.mail.address import split_tag
 from fastsmtp.mail.attachment import Attachment
@@ -26,9 +27,7 @@ def describe(job: Job, raw: bytes) -> dict[str, Any]:
     # Who believes a header that bears our name believes us.
     mail = parse(remove_forged(raw, config().our_hostname))
     headers: dict[str, str] = {}
-    if job.authentication_results:
-        headers["Authentication-Results"] = job.authentication_results
-    for name, value in mail.headers:
+    for name, value in (*trace_fields(job), *mail.headers):
         headers.setdefault(name, value)
     local_part, _, _ = job.recipient_address.rpartition("@")
     return {

@@ -4,7 +4,6 @@
 lost; whatever it raises has stored nothing.
 """
 
-import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -14,13 +13,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Domain
+from delivery import repetitions
 from delivery.models import Delivery, Endpoint, Lane, Message, RawChunk, RawMessage, Recipient
 from delivery.models.message import CHUNK_SIZE
 from delivery.submission import Submission
 from fastsmtp.bulk import Insert
 from fastsmtp.config import config
 from fastsmtp.crash import crash_point
-from fastsmtp.mail.headers import summarize
+from fastsmtp.mail.headers import HeaderSummary, summarize
 
 # How long the sweep leaves a new message to the task that was rung for it.
 ROUTE_GRACE = timedelta(seconds=2)
@@ -39,6 +39,7 @@ _insert_message = Insert(
     "tls_version",
     "tls_cipher",
     "smtputf8",
+    "protocol",
     "size",
     "internet_message_id",
     "from_address",
@@ -55,17 +56,24 @@ _insert_message = Insert(
 )
 
 
-def accept(batch: Sequence[Submission]) -> None:
-    """Stores all in one transaction, or raises and stores none.
+def accept(batch: Sequence[Submission]) -> list[uuid.UUID]:
+    """Stores all in one transaction, or raises and stores none. Returns the id to tell each sender:
+    the submission's own, or that of an earlier mail of which it is a repetition.
 
     The bytes of large messages must have been stored before, by `store_large`.
     """
-    raws = [_raw_row(submission) for submission in batch if not submission.is_large]
-    messages = [row for submission in batch for row in _message_rows(submission)]
+    summaries = [summarize(submission.raw) for submission in batch]
     with transaction.atomic():
-        _insert_raw.execute(raws)
-        _insert_message.execute(messages)
+        told = repetitions.remember(batch, summaries)
+        new = [
+            (submission, summary)
+            for submission, summary, id in zip(batch, summaries, told, strict=True)
+            if submission.id == id
+        ]
+        _insert_raw.execute([_raw_row(mail) for mail, _ in new if not mail.is_large])
+        _insert_message.execute([row for mail in new for row in _message_rows(*mail)])
         crash_point("before_commit")
+    return told
 
 
 def store_large(submission: Submission) -> None:
@@ -84,14 +92,13 @@ def _raw_row(submission: Submission) -> dict[str, object]:
     return {
         "id": submission.raw_id,
         "size": submission.size,
-        "sha256": hashlib.sha256(submission.raw).hexdigest(),
+        "sha256": submission.sha256,
         "content": submission.raw[:CHUNK_SIZE],
         "created_at": submission.received_at,
     }
 
 
-def _message_rows(submission: Submission) -> Iterator[dict[str, object]]:
-    summary = summarize(submission.raw)
+def _message_rows(submission: Submission, summary: HeaderSummary) -> Iterator[dict[str, object]]:
     for message_id, domain_id, recipients in submission.messages:
         yield {
             "id": message_id,
@@ -104,6 +111,7 @@ def _message_rows(submission: Submission) -> Iterator[dict[str, object]]:
             "tls_version": submission.tls[0],
             "tls_cipher": submission.tls[1],
             "smtputf8": submission.smtputf8,
+            "protocol": submission.protocol,
             "size": submission.size,
             "internet_message_id": summary.internet_message_id,
             "from_address": summary.from_address,

@@ -1,9 +1,11 @@
 """What ingest hands to the queue: one mail transaction, and what was found out about it."""
 
+import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Self
 
 from django.utils import timezone
@@ -25,7 +27,7 @@ class Authentication:
     header: str = ""  # the value of Authentication-Results, '' if nothing was checked
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Submission:
     """One mail transaction, ready to be stored: one message for each domain it goes to."""
 
@@ -37,6 +39,7 @@ class Submission:
     client_ip: str
     tls: tuple[str, str]  # version and cipher, empty in clear
     smtputf8: bool
+    protocol: str  # RFC 3848
     received_at: datetime
     authentication: Authentication = Authentication()
     # Domains that would have refused it, with the reason; others of the transaction take it.
@@ -53,6 +56,7 @@ class Submission:
         client_ip: str,
         tls: tuple[str, str] = ("", ""),
         smtputf8: bool = False,
+        protocol: str = "SMTP",
         authentication: Authentication = Authentication(),  # noqa: B008 - frozen
         refusals: Mapping[uuid.UUID, str] | None = None,
     ) -> Self:
@@ -70,6 +74,7 @@ class Submission:
             client_ip=client_ip,
             tls=tls,
             smtputf8=smtputf8,
+            protocol=protocol,
             received_at=timezone.now(),
             authentication=authentication,
             refusals=refusals or {},
@@ -79,6 +84,11 @@ class Submission:
     def id(self) -> uuid.UUID:
         """What the sender is told: the id of the first message."""
         return self.messages[0][0]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the bytes, in hexadecimal digits."""
+        return hashlib.sha256(self.raw).hexdigest()
 
     @property
     def message_ids(self) -> list[uuid.UUID]:

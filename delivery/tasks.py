@@ -14,13 +14,14 @@ from celery import Celery
 from celery.signals import worker_init, worker_shutdown
 from django.db import InterfaceError, OperationalError
 
-from delivery import lanes, routing
+from delivery import lanes, repetitions, routing
 from delivery.courier import DUE_LANES, OVERDUE_MESSAGES, Courier
 from fastsmtp.celery import app
 from fastsmtp.config import config
 from fastsmtp.db import unit_of_work
 
 DISPATCH_INTERVAL = 1.0  # seconds
+FORGET_INTERVAL = 600.0  # seconds
 # Routing, claiming and calling are threads that hand each other small pieces of work; with
 # Python's 5 ms every hand-over waits for whoever computes just now.
 SWITCH_INTERVAL = 0.002  # seconds
@@ -64,6 +65,14 @@ def dispatch_due(**_: Any) -> None:
         courier().wake(routing.route(routing.overdue(OVERDUE_MESSAGES)))
 
 
+@app.task(name="delivery.forget_receptions", ignore_result=True)
+def forget_receptions(**_: Any) -> None:
+    """What is too old to be repeated need not be remembered."""
+    with unit_of_work():
+        repetitions.forget_old()
+
+
 @app.on_after_finalize.connect
 def _schedule(sender: Celery, **_: Any) -> None:
     sender.add_periodic_task(DISPATCH_INTERVAL, dispatch_due.s(), expires=5)
+    sender.add_periodic_task(FORGET_INTERVAL, forget_receptions.s(), expires=60)

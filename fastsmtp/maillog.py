@@ -27,6 +27,13 @@ def accepted(
     )
 
 
+def repeated(*, message_id: UUID, mail_from: str, size: int, client_ip: str) -> None:
+    """A client sent an accepted message again. It gets another 250, and nothing else happens."""
+    log.info(
+        "repeated", message=str(message_id), mail_from=mail_from, size=size, client_ip=client_ip
+    )
+
+
 def decided(*, message_id: UUID, recipient: str, status: str, reason: str) -> None:
     """Routing ended in something else than a delivery: dropped, quarantined or cancelled."""
     log.info(status, message=str(message_id), recipient=recipient, reason=reason)

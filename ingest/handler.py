@@ -13,6 +13,7 @@ from delivery.submission import Submission
 from fastsmtp.db import release_connection, unit_of_work
 from fastsmtp.mail.address import Mailbox
 from fastsmtp.mail.headers import count_hops
+from fastsmtp.mail.trace import name_protocol
 from ingest import replies
 from ingest.budget import ByteBudget, Reservation
 from ingest.session import ClientSession
@@ -95,14 +96,19 @@ class Handler:
             client_ip=session.client_ip,
             tls=session.tls,
             smtputf8=bool(transaction.smtp_utf8),
+            protocol=name_protocol(
+                is_extended=bool(session.extended_smtp),
+                is_tls=session.is_encrypted,
+                is_utf8=bool(transaction.smtp_utf8),
+            ),
             authentication=authentication,
             refusals=refusals,
         )
         try:
             if submission.is_large:
                 await self._in_thread(store_large, submission)
-            await self._writer.submit(submission)
+            message_id = await self._writer.submit(submission)
         except (Deferred, DatabaseError, InterfaceError) as error:
             log.warning("message deferred: %s", error)
             return replies.LOCAL_ERROR
-        return replies.queued(submission.id)
+        return replies.queued(message_id)

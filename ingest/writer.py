@@ -36,7 +36,7 @@ class Deferred(Exception):
 class _Waiting:
     submission: Submission
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    stored: asyncio.Future[None] = field(init=False)
+    stored: asyncio.Future[UUID] = field(init=False)
 
     def __post_init__(self) -> None:
         self.stored = self.loop.create_future()
@@ -63,8 +63,9 @@ class Writer:
             self._condition.notify()
         self._thread.join()
 
-    async def submit(self, submission: Submission) -> None:
-        """Returns once the message is committed; raises `Deferred` when it is not.
+    async def submit(self, submission: Submission) -> UUID:
+        """Returns once the message is committed, what to tell the sender as its id; raises
+        `Deferred` when it is not.
 
         A client that hangs up cancels only the waiting: what is in the queue is committed.
         """
@@ -75,7 +76,7 @@ class Writer:
             self._queue.append(waiting)
             self._bytes += submission.size
             self._condition.notify()
-        await waiting.stored
+        return await waiting.stored
 
     def _run(self) -> None:
         while batch := self._take():
@@ -97,38 +98,58 @@ class Writer:
     def _store(self, batch: list[_Waiting]) -> None:
         try:
             with unit_of_work():
-                accept([waiting.submission for waiting in batch])
+                ids = accept([waiting.submission for waiting in batch])
         except (OperationalError, InterfaceError):
             log.exception("the database did not take %d messages", len(batch))
-            _reply(batch, is_stored=False)
+            _reply(batch, [None] * len(batch))
         except Exception:
             self._store_singly(batch)
         else:
-            self._confirm(batch)
+            self._confirm(batch, ids)
 
     def _store_singly(self, batch: list[_Waiting]) -> None:
         """One bad row must not defer the others of its batch."""
         if len(batch) == 1:
             log.exception("message %s cannot be stored", batch[0].submission.id)
-            _reply(batch, is_stored=False)
+            _reply(batch, [None] * len(batch))
             return
         for waiting in batch:
             self._store([waiting])
 
-    def _confirm(self, batch: list[_Waiting]) -> None:
+    def _confirm(self, batch: list[_Waiting], ids: list[UUID]) -> None:
+        """`ids` are those that the senders are told."""
         crash_point("after_commit")
-        _reply(batch, is_stored=True)
-        self._on_stored([id for waiting in batch for id in waiting.submission.message_ids])
-        for waiting in batch:
-            _log(waiting.submission)
+        _reply(batch, ids)
+        submissions = [waiting.submission for waiting in batch]
+        new = [
+            submission
+            for submission, id in zip(submissions, ids, strict=True)
+            if submission.id == id
+        ]
+        self._on_stored([id for submission in new for id in submission.message_ids])
+        for submission, id in zip(submissions, ids, strict=True):
+            if submission.id == id:
+                _log_accepted(submission)
+            else:
+                _log_repeated(submission, id)
 
 
-def _reply(batch: list[_Waiting], *, is_stored: bool) -> None:
-    """One wake-up of the event loop for the whole batch."""
-    batch[0].loop.call_soon_threadsafe(_settle, batch, is_stored)
+def _reply(batch: list[_Waiting], ids: Sequence[UUID | None]) -> None:
+    """One wake-up of the event loop for the whole batch. What has no id was not stored."""
+    batch[0].loop.call_soon_threadsafe(_settle, batch, ids)
 
 
-def _log(submission: Submission) -> None:
+def _settle(batch: list[_Waiting], ids: Sequence[UUID | None]) -> None:
+    for waiting, id in zip(batch, ids, strict=True):
+        if waiting.stored.done():  # the client hung up
+            continue
+        if id is not None:
+            waiting.stored.set_result(id)
+        else:
+            waiting.stored.set_exception(Deferred())
+
+
+def _log_accepted(submission: Submission) -> None:
     for message_id, _, recipients in submission.messages:
         maillog.accepted(
             message_id=message_id,
@@ -139,11 +160,10 @@ def _log(submission: Submission) -> None:
         )
 
 
-def _settle(batch: list[_Waiting], is_stored: bool) -> None:
-    for waiting in batch:
-        if waiting.stored.done():  # the client hung up
-            continue
-        if is_stored:
-            waiting.stored.set_result(None)
-        else:
-            waiting.stored.set_exception(Deferred())
+def _log_repeated(submission: Submission, earlier: UUID) -> None:
+    maillog.repeated(
+        message_id=earlier,
+        mail_from=submission.mail_from,
+        size=submission.size,
+        client_ip=submission.client_ip,
+    )

@@ -79,6 +79,8 @@ class Message(models.Model):
     tls_version = models.CharField(max_length=16, blank=True)
     tls_cipher = models.CharField(max_length=64, blank=True)
     smtputf8 = models.BooleanField(default=False)
+    # What Received says after `with`: SMTP, ESMTP, ESMTPS … (RFC 3848).
+    protocol = models.CharField(max_length=10, blank=True, default="", db_default="")
     size = models.PositiveBigIntegerField()
     internet_message_id = models.CharField(max_length=998, blank=True)
     from_address = models.CharField(max_length=320, blank=True)

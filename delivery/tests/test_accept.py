@@ -48,6 +48,7 @@ def test_all_facts_of_a_transaction_are_stored(recipient: Recipient) -> None:
         client_ip="2001:db8::1",
         tls=("TLSv1.3", "TLS_AES_256_GCM_SHA384"),
         smtputf8=True,
+        protocol="UTF8SMTPS",
     )
     accept([submission])
     message = Message.objects.get()
@@ -59,6 +60,7 @@ def test_all_facts_of_a_transaction_are_stored(recipient: Recipient) -> None:
     assert message.client_ip == "2001:db8::1"
     assert (message.tls_version, message.tls_cipher) == ("TLSv1.3", "TLS_AES_256_GCM_SHA384")
     assert message.smtputf8 is True
+    assert message.protocol == "UTF8SMTPS"
     assert message.subject == "Grüße"
     assert message.from_address == "ada@example.org"
     assert message.internet_message_id == "<1@example.org>"
@@ -106,9 +108,10 @@ def test_two_domains_make_two_messages_that_share_the_bytes(
 def test_a_batch_costs_the_same_few_statements(
     recipient: Recipient, count: int, django_assert_max_num_queries: CountQueries
 ) -> None:
-    """Two INSERTs, BEGIN and COMMIT."""
-    with django_assert_max_num_queries(4):
-        accept([submit(recipient) for _ in range(count)])
+    """A look for repetitions, three INSERTs, BEGIN and COMMIT."""
+    raws = [b"Message-ID: <%d@example.org>\r\n\r\n" % number for number in range(count)]
+    with django_assert_max_num_queries(6):
+        accept([submit(recipient, raw=raw) for raw in raws])
     assert Message.objects.count() == RawMessage.objects.count() == count
 
 

@@ -62,7 +62,7 @@ Content-Transfer-Encoding: base64
 ).replace(b"\n", b"\r\n")
 
 # The example that the product was specified with, its attachment in full.
-SPECIFIED = {
+SPECIFIED: dict[str, Any] = {
     "message_id": "<abc123@sender.com>",
     "from": "sender@example.com",
     "to": "recipient@yourdomain.com",
@@ -71,6 +71,11 @@ SPECIFIED = {
     "envelope_from": "sender@example.com",
     "envelope_to": ["recipient@yourdomain.com"],
     "headers": {
+        "Received": (
+            "from mail.example.com ([203.0.113.50]) by mx.example.net with ESMTPS"
+            " id 01943a5c-0000-7000-8000-000000000002 for <recipient@yourdomain.com>;"
+            " Mon, 06 Jan 2025 10:00:01 +0000"
+        ),
         "From": "John Doe <sender@example.com>",
         "To": "recipient@yourdomain.com",
         "Cc": "Jane <jane@example.com>",
@@ -136,6 +141,11 @@ ADDED = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _hostname(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config(), "smtp_hostname", "mx.example.net")
+
+
 def _build(raw: bytes, **changes: Any) -> dict[str, Any]:
     """What a receiver reads: bytes that are JSON in UTF-8."""
     body = build(make_job(**changes), raw)
@@ -194,26 +204,39 @@ def test_the_recipient_is_the_one_of_the_envelope(address: str, tag: str | None)
 
 
 def test_of_a_repeated_header_the_first_counts() -> None:
-    payload = _build(b"Received: by b\r\nReceived: by a\r\nsubject: s\r\nSubject: t\r\n\r\n")
-    assert payload["headers"]["Received"] == "by b"
+    payload = _build(b"X-Hop: b\r\nX-Hop: a\r\nsubject: s\r\nSubject: t\r\n\r\n")
+    assert payload["headers"]["X-Hop"] == "b"
     assert payload["subject"] == "s"
 
 
-def test_what_we_found_out_stands_in_the_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_received_field_is_the_topmost() -> None:
+    """RFC 5321 §4.4."""
+    payload = _build(b"Received: from a by b; Mon, 06 Jan 2025 09:59:00 +0000\r\n\r\n")
+    assert payload["headers"]["Received"].startswith("from mail.example.com ([203.0.113.50]) by mx")
+
+
+def test_other_recipients_are_not_told() -> None:
+    others = [["recipient@yourdomain.com", str(DELIVERY_ID)], ["b@yourdomain.com", str(MESSAGE_ID)]]
+    assert " for " not in _build(b"\r\n", rcpt_to=others)["headers"]["Received"]
+
+
+def test_what_we_found_out_stands_in_the_headers() -> None:
     """And nobody else says it in our name."""
-    monkeypatch.setattr(config(), "smtp_hostname", "mx.example.net")
     found = "mx.example.net; spf=pass smtp.mailfrom=sender@example.com"
     raw = (
         b"Authentication-Results: MX.example.net;\r\n\tdkim=pass header.d=bank.example\r\n"
         b"authentication-results: relay.example; spf=fail\r\n"
         b"From: sender@example.com\r\n\r\nHello\r\n"
     )
+    received = SPECIFIED["headers"]["Received"]
     assert _build(raw, authentication_results=found)["headers"] == {
+        "Received": received,
         "Authentication-Results": found,
         "authentication-results": "relay.example; spf=fail",
         "From": "sender@example.com",
     }
     assert _build(raw)["headers"] == {
+        "Received": received,
         "authentication-results": "relay.example; spf=fail",
         "From": "sender@example.com",
     }

@@ -42,14 +42,17 @@ def _run(task: object, **arguments: object) -> None:
 
 def test_the_names_that_other_versions_call_them_by() -> None:
     ours = {name for name in app.tasks if name.startswith("delivery.")}
-    assert ours == {"delivery.route_messages", "delivery.dispatch_due"}
+    assert ours == {
+        "delivery.route_messages",
+        "delivery.dispatch_due",
+        "delivery.forget_receptions",
+    }
 
 
-def test_beat_rings_every_second() -> None:
+def test_what_beat_rings_and_how_often() -> None:
     app.finalize()
-    (entry,) = app.conf.beat_schedule.values()
-    assert entry["task"] == "delivery.dispatch_due"
-    assert entry["schedule"] == 1.0
+    seconds = {entry["task"]: entry["schedule"] for entry in app.conf.beat_schedule.values()}
+    assert seconds == {"delivery.dispatch_due": 1.0, "delivery.forget_receptions": 600.0}
 
 
 @pytest.mark.usefixtures("worker")

@@ -1,6 +1,7 @@
 """Messages that wait for a commit share the next one; a message alone does not wait."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import pytest
 
@@ -18,9 +19,9 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many messages each transaction of the writer held. Ask for it before the server."""
     counts: list[int] = []
 
-    def counted(batch: Sequence[Submission]) -> None:
+    def counted(batch: Sequence[Submission]) -> list[UUID]:
         counts.append(len(batch))
-        accept(batch)
+        return accept(batch)
 
     monkeypatch.setattr("ingest.writer.accept", counted)
     return counts

@@ -79,6 +79,31 @@ def test_the_name_in_the_greeting_may_be_anything(port: int) -> None:
     assert only_message().helo == ("my? ? printer_" + "x" * 400)[:255]
 
 
+@pytest.mark.parametrize(
+    ("greeting", "parameter", "protocol"),
+    [("HELO", "", "SMTP"), ("EHLO", "", "ESMTP"), ("EHLO", " SMTPUTF8", "UTF8SMTP")],
+)
+def test_the_protocol_is_kept_for_the_received_field(
+    port: int, greeting: str, parameter: str, protocol: str
+) -> None:
+    """RFC 3848, RFC 6531 §3.7.3."""
+    with Talk(port) as talk:
+        talk.play(f"""
+            S: 220 *
+            C: {greeting} client.example
+            S: 250 *
+            C: MAIL FROM:<ada@sender.example>{parameter}
+            S: 250 2.1.0 Ok
+            C: RCPT TO:<info@example.com>
+            S: 250 2.1.5 Ok
+            C: DATA
+            S: 354 *
+            C: .
+            S: 250 2.0.0 Ok: queued as *
+        """)
+    assert only_message().protocol == protocol
+
+
 def test_a_refused_sender_leaves_nothing_behind(port: int) -> None:
     with Talk(port) as talk:
         talk.play("""

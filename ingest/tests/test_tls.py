@@ -119,6 +119,7 @@ def test_a_large_mail_arrives(
     message = only_message()
     assert contents() == [content]
     assert (message.tls_version, message.tls_cipher) == ("TLSv1.3", cipher)
+    assert message.protocol == "ESMTPS"
     assert message.client_ip == "127.0.0.1"
 
 

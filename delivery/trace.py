@@ -1,0 +1,28 @@
+"""The fields that we put in front of a message as delivered (RFC 5321 §4.4, RFC 8601). The bytes as
+received stay as they are."""
+
+from delivery.jobs import Job
+from fastsmtp.config import config
+from fastsmtp.mail.headers import decode_header
+from fastsmtp.mail.trace import write_received
+
+
+def trace_fields(job: Job) -> list[tuple[str, str]]:
+    """Names and values as a reader sees them, unfolded; the topmost first."""
+    fields = [("Received", _received(job))]
+    if job.authentication_results:
+        fields.append(("Authentication-Results", job.authentication_results))
+    return fields
+
+
+def _received(job: Job) -> str:
+    _, _, value = write_received(
+        helo=job.helo,
+        client_ip=job.client_ip,
+        hostname=config().our_hostname,
+        protocol=job.protocol,
+        queue_id=str(job.message_id),
+        recipients=[address for address, _ in job.rcpt_to],
+        received_at=job.received_at,
+    ).partition(b":")
+    return decode_header(value)
