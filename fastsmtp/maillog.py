@@ -14,9 +14,17 @@ log = structlog.get_logger("fastsmtp.mail")
 
 
 def accepted(
-    *, message_id: UUID, mail_from: str, rcpt_to: Sequence[str], size: int, client_ip: str
+    *,
+    message_id: UUID,
+    mail_from: str,
+    rcpt_to: Sequence[str],
+    size: int,
+    client_ip: str,
+    dkim: str,
+    spf: str,
 ) -> None:
-    """The message is committed and its sender gets a 250."""
+    """The message is committed and its sender gets a 250. `dkim` and `spf` are results in the words
+    of RFC 8601."""
     log.info(
         "accepted",
         message=str(message_id),
@@ -24,6 +32,8 @@ def accepted(
         rcpt_to=rcpt_to,
         size=size,
         client_ip=client_ip,
+        dkim=dkim,
+        spf=spf,
     )
 
 

@@ -157,6 +157,8 @@ def _log_accepted(submission: Submission) -> None:
             rcpt_to=[found.address for found in recipients],
             size=submission.size,
             client_ip=submission.client_ip,
+            dkim=submission.authentication.dkim_result,
+            spf=submission.authentication.spf_result,
         )
 
 
