@@ -128,6 +128,8 @@ class Config(BaseSettings):
     smtp_reject_spf_fail: bool = False
     smtp_auth_timeout: Duration = timedelta(seconds=10)
 
+    queue_max_pending: Annotated[int, Field(ge=0)] = 1_000_000
+
     api_host: Host = "0.0.0.0"
     api_port: Port = 8000
     api_threads: Annotated[int, Field(ge=1, le=64)] = 8

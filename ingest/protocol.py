@@ -9,6 +9,7 @@ from typing import Any
 
 from fastsmtp.mail.address import Mailbox, parse_mailbox, parse_reverse_path
 from ingest import replies
+from ingest.backpressure import Backpressure
 from ingest.budget import Reservation
 from ingest.dialogue import Dialogue
 from ingest.rates import Rate
@@ -32,12 +33,14 @@ class SMTPProtocol(Dialogue):
         handler: object,
         *,
         normalizes_newlines: bool,
+        backpressure: Backpressure,
         message_rate: Rate | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(handler, **settings)
         self._normalizes_newlines = normalizes_newlines
         self._message_rate = message_rate
+        self._backpressure = backpressure
 
     async def perform(self, verb: str, arg: str) -> str:
         match verb:
@@ -63,6 +66,8 @@ class SMTPProtocol(Dialogue):
         except ValueError:
             return replies.BAD_SENDER
         refusal = self._apply_mail_parameters(parameters)
+        if refusal is None and self._backpressure.is_full:
+            refusal = replies.QUEUE_FULL
         if refusal is not None:
             self._set_post_data_state()  # what its parameters said does not count either
             return refusal

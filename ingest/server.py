@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 from fastsmtp.config import Config
 from fastsmtp.dns import Resolver
+from ingest.backpressure import Backpressure
 from ingest.bell import Bell
 from ingest.budget import ByteBudget
 from ingest.handler import Handler
@@ -45,6 +46,7 @@ class Server:
         messages = config.smtp_rate_limit_messages_per_minute
         self._connection_rate = Rate(connections) if has_rates else None
         self._message_rate = Rate(messages) if has_rates else None
+        self._backpressure = Backpressure(config.queue_max_pending)
         self._bell = Bell()
         self._writer = Writer(on_stored=self._bell.ring)
         self._handler = Handler(
@@ -67,6 +69,7 @@ class Server:
             listeners.append(await self._listen(self._config.smtp_tls_port, implicit=tls))
         self._writer.start()
         self._bell.start()
+        self._backpressure.start()
         log.info("SMTP on %s:%d", self._config.smtp_host, self._config.smtp_port)
         await self._follow_certificate(certificate, stopping)
         for listener in listeners:
@@ -75,6 +78,7 @@ class Server:
         await asyncio.to_thread(self._handler.stop)
         await asyncio.to_thread(self._writer.stop)
         await asyncio.to_thread(self._bell.stop)
+        await asyncio.to_thread(self._backpressure.stop)
 
     def _load_certificate(self) -> Certificate | None:
         certificate, key = self._config.smtp_tls_cert, self._config.smtp_tls_key
@@ -122,6 +126,7 @@ class Server:
             limits=self._limits,
             connections=self._connections,
             connection_rate=self._connection_rate,
+            backpressure=self._backpressure,
             message_rate=self._message_rate,
             trusted=config.smtp_trusted_networks,
             proxied=proxied,
