@@ -4,6 +4,7 @@ the secrets, which the first start generates."""
 import fcntl
 import os
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -30,7 +31,7 @@ def prepare(current: Config) -> Config:
         current.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_missing(current)
     except OSError as error:
-        raise _unusable(current.data_dir, error) from None
+        raise unusable(current.data_dir, error) from None
     config.cache_clear()
     return config()
 
@@ -46,20 +47,25 @@ def lock(data_dir: Path) -> None:
             [f"FASTSMTP_DATA_DIR: another `serve` is running with {data_dir}."]
         ) from None
     except OSError as error:
-        raise _unusable(data_dir, error) from None
+        raise unusable(data_dir, error) from None
 
 
-def _unusable(data_dir: Path, error: OSError) -> ConfigError:
+def unusable(data_dir: Path, error: OSError) -> ConfigError:
+    """The sentence for a data folder that does not take what must go there."""
     return ConfigError([f"FASTSMTP_DATA_DIR: {data_dir} cannot be used ({error.strerror})."])
 
 
 def _write_missing(current: Config) -> None:
-    path = secrets_file(current.data_dir)
     entries = _missing_secrets(current)
-    if not path.exists():
+    if not secrets_file(current.data_dir).exists():
         entries += _first_defaults(current)
-    if not entries:
-        return
+    if entries:
+        add(current.data_dir, entries)
+
+
+def add(data_dir: Path, entries: Sequence[tuple[str, str, str]]) -> None:
+    """Writes variables to the others: name, value and comment of each. Raises OSError."""
+    path = secrets_file(data_dir)
     before = path.read_text() if path.exists() else _HEADING
     lines = [f"\n# {comment}\n{name}={value}\n" for name, value, comment in entries]
     _replace(path, before + "".join(lines))

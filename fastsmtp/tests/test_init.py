@@ -14,6 +14,7 @@ from harness.environment import bare_environment
 pytestmark = pytest.mark.embedded
 
 ANSWERS = {
+    b"self-signed": b"yes\n",
     b"superuser": b"alice\n",
     b"Password:": b"correct horse battery\n",
     b"Again:": b"correct horse battery\n",
@@ -69,8 +70,9 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def test_it_asks_for_a_user_and_an_address_once(tmp_path: Path) -> None:
+def test_it_asks_for_a_certificate_a_user_and_an_address_once(tmp_path: Path) -> None:
     said = converse(tmp_path, "init")
+    assert "A self-signed certificate for" in said
     assert "Superuser alice created." in said
     assert "Recipient info@example.com created" in said
     again = run(tmp_path, "init")
