@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Domain
 from delivery.models import Delivery, Message, RawMessage
+from delivery.tests.records import create_endpoint
 from fastsmtp import __version__, health
 from fastsmtp.config import config
 from fastsmtp.tests.smtp_server import SMTPServer
@@ -110,11 +111,14 @@ def test_an_empty_queue() -> None:
 def test_the_queue() -> None:
     domain = Domain.objects.create(domain_name="example.com")
     now = timezone.now()
+    endpoint = create_endpoint(domain, due_at=now)
     for number, status in enumerate(["pending", "failed", "failed", "exhausted", "delivered"]):
         Delivery.objects.create(
             message=_message(domain),
             recipient_address=f"r{number}@example.com",
+            endpoint=endpoint,
             status=status,
+            due_at=now if status in Delivery.OPEN else None,
             created_at=now - timedelta(seconds=100 * number),
         )
     _message(domain, route_due_at=now, received_at=now - timedelta(seconds=150))
@@ -133,6 +137,24 @@ def test_mail_that_waits_for_routing_is_pending() -> None:
     queue = _get("/ready?include_queue").json()["queue"]
     assert queue["pending"] == 1
     assert queue["oldest_pending_seconds"] >= 60
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deep_queue_is_counted_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "MAX_COUNTED", 2)
+    domain, now = Domain.objects.create(domain_name="example.com"), timezone.now()
+    endpoint = create_endpoint(domain, due_at=now)
+    for status in ["pending", "exhausted"]:
+        for number in range(3):
+            Delivery.objects.create(
+                message=_message(domain, route_due_at=now),
+                recipient_address=f"r{number}@example.com",
+                endpoint=endpoint,
+                status=status,
+                due_at=now if status in Delivery.OPEN else None,
+            )
+    queue = _get("/ready?include_queue").json()["queue"]
+    assert (queue["pending"], queue["failed"], queue["exhausted"]) == (4, 0, 2)
 
 
 def test_an_answer_that_hangs_is_not_waited_for() -> None:

@@ -1,6 +1,6 @@
 """How many deliveries wait, told without reading the table."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Domain
-from delivery.depth import count_waiting
+from delivery.depth import Backlog, count_waiting, look_at_backlog
 from delivery.models import Delivery, Endpoint, Lane, Recipient
 from delivery.schedule import LaneState
 from delivery.tests.records import create_endpoint, create_message
@@ -71,6 +71,16 @@ def test_it_ends_at_the_limit(recipient: Recipient, endpoint: Endpoint, limit: i
     assert count_waiting(at_most=limit) == limit
 
 
+def test_the_backlog_is_told_by_status(recipient: Recipient, endpoint: Endpoint) -> None:
+    assert look_at_backlog(at_most=100) == Backlog(pending=0, failed=0, since=None)
+    oldest = add_due(recipient, endpoint, created_at=NOW - timedelta(hours=2), status="failed")
+    add_due(recipient, endpoint)
+    create_message(recipient.domain, route_due_at=NOW, received_at=NOW - timedelta(hours=1))
+    add_due(recipient, endpoint, due_at=None, status="exhausted")
+    Lane.objects.update(state=LaneState.DISABLED)
+    assert look_at_backlog(at_most=100) == Backlog(pending=2, failed=1, since=oldest.created_at)
+
+
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="the plans of the reference")
 @pytest.mark.django_db(transaction=True)
 class TestPlan:
@@ -97,27 +107,33 @@ class TestPlan:
             cursor.execute("VACUUM ANALYZE deliveries, lanes, messages")  # as autovacuum does
 
     def test_it_reads_the_index_as_far_as_needed(self) -> None:
-        deliveries = _scan_of("deliveries", limit=50)
+        deliveries = _scan_of("deliveries", lambda: count_waiting(at_most=50))
         assert deliveries["Node Type"] == "Index Only Scan"
         assert deliveries["Index Name"] == "deliveries_due"
         assert "due_at IS NOT NULL" in deliveries["Index Cond"]
         assert deliveries["Actual Rows"] * deliveries["Actual Loops"] == 50
 
     def test_it_reads_no_finished_delivery(self) -> None:
-        deliveries = _scan_of("deliveries", limit=100_000)
+        deliveries = _scan_of("deliveries", lambda: count_waiting(at_most=100_000))
         assert deliveries["Node Type"] == "Index Only Scan"
         assert deliveries["Actual Loops"] == 2  # the lanes that have something due
         assert deliveries["Actual Rows"] * deliveries["Actual Loops"] == 200
         assert "Rows Removed by Filter" not in deliveries
 
     def test_unrouted_messages_are_read_from_their_index(self) -> None:
-        assert _scan_of("messages", limit=50)["Index Name"] == "messages_unrouted"
+        messages = _scan_of("messages", lambda: count_waiting(at_most=50))
+        assert messages["Index Name"] == "messages_unrouted"
+
+    def test_the_backlog_is_read_as_far_as_needed(self) -> None:
+        deliveries = _scan_of("deliveries", lambda: look_at_backlog(at_most=50))
+        assert deliveries["Node Type"] != "Seq Scan"
+        assert deliveries["Actual Rows"] * deliveries["Actual Loops"] == 50
 
 
-def _scan_of(table: str, *, limit: int) -> dict[str, Any]:
-    """How PostgreSQL reads this table for a count up to the limit."""
+def _scan_of(table: str, ask: Callable[[], object]) -> dict[str, Any]:
+    """How PostgreSQL reads this table to answer."""
     with CaptureQueriesContext(connection) as queries:
-        count_waiting(at_most=limit)
+        ask()
     (statement,) = (q["sql"] for q in queries if f'FROM "{table}"' in q["sql"])
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}")
