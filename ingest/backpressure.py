@@ -16,12 +16,13 @@ from fastsmtp.db import release_connection
 log = logging.getLogger(__name__)
 
 INTERVAL = 3.0  # seconds between two looks
-REST = 50  # times as long as a look took, at least, until the next: 2 % of a core at most
+REST = 50  # times as long as a look took, until the next: 2 % of a core
+LONGEST_PAUSE = 60.0  # seconds; on a database that crawls, knowing costs more than that
 
 
 def pause_after(cost: float) -> float:
     """Seconds between a look and the next; `cost`: what the look took."""
-    return max(INTERVAL, REST * cost)
+    return min(max(INTERVAL, REST * cost), LONGEST_PAUSE)
 
 
 class Backpressure:

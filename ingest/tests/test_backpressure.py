@@ -185,4 +185,5 @@ def test_without_a_limit_nobody_looks(endpoint: Endpoint) -> None:
 
 def test_a_costly_look_is_followed_by_a_long_rest() -> None:
     assert pause_after(0.0) == backpressure.INTERVAL
-    assert pause_after(2.0) == 100.0
+    assert pause_after(0.5) == 25.0
+    assert pause_after(20.0) == backpressure.LONGEST_PAUSE
