@@ -11,6 +11,7 @@ from django.db import DatabaseError, OperationalError
 from fastsmtp.config import ConfigError, config
 from fastsmtp.lifeline import die_with_parent
 from fastsmtp.logs import configure_logging
+from fastsmtp.supervisor import StartFailed
 
 # What SQLite, PostgreSQL (SQLSTATE 42P01) and MariaDB (error 1146) say of a table that the
 # migrations have not made yet.
@@ -28,6 +29,8 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except ConfigError as error:
         _exit(*error.problems)
+    except StartFailed as error:
+        _exit(f"FastSMTP stops because {error} did not start.")
     except DatabaseError as error:
         if not isinstance(error, OperationalError) and not _is_missing_table(error):
             raise

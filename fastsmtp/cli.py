@@ -1,6 +1,7 @@
 """What our commands share: `NAME ACTION …`, refusals in a sentence, lists as aligned columns."""
 
 import json
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,13 @@ class ActionsCommand(BaseCommand):
             self.say(json.dumps(rows, default=str, indent=2))
         elif rows:
             self.say(align([list(rows[0]), *(list(row.values()) for row in rows)]))
+
+
+def process_count(text: str) -> int:
+    """The type of an option."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text} is not 1 or more")
+    return int(text)
 
 
 def align(table: Sequence[Sequence[Any]]) -> str:

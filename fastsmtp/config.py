@@ -105,6 +105,7 @@ class Config(BaseSettings):
     log_format: Literal["auto", "console", "json"] = "auto"
     shutdown_timeout: Duration = timedelta(seconds=30)
 
+    smtp_processes: Annotated[int, Field(ge=1)] = 1
     smtp_host: Host = "0.0.0.0"
     smtp_port: Port = 2525
     smtp_tls_port: Port = 4650

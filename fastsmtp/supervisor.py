@@ -9,6 +9,7 @@ when one program ends, and its intermediate processes outlive a kill of the pare
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,11 @@ class StartFailed(Exception):
 class Program:
     name: str
     command: Sequence[str]
+
+    @classmethod
+    def of_ours(cls, name: str, *arguments: str) -> Self:
+        """One of our own commands."""
+        return cls(name, [sys.executable, "-P", "-m", "fastsmtp", *arguments])
 
 
 class _Child:

@@ -33,9 +33,13 @@ class Server:
         config: Config,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         resolver: Resolver | None = None,
+        *,
+        has_siblings: bool = False,
     ) -> None:
-        """`resolver`: instead of the system's name servers."""
+        """`resolver`: instead of the system's name servers. `has_siblings`: other processes listen
+        on the same ports."""
         self._config = config
+        self._has_siblings = has_siblings
         self._limits = limits
         self._connections = ConnectionCount(
             most=config.smtp_max_connections,
@@ -60,9 +64,9 @@ class Server:
     async def serve(self, stopping: asyncio.Event) -> None:
         """Listens until `stopping` is set, then finishes what is under way.
 
-        Raises OSError when a port is taken, ssl.SSLError for a certificate that cannot be used.
+        Raises OSError when a port is taken, ConfigError for a certificate that cannot be used.
         """
-        certificate = self._load_certificate()
+        certificate = Certificate.configured(self._config)
         tls = certificate.context if certificate else None
         listeners = [await self._listen(self._config.smtp_port, starttls=tls)]
         if tls is not None:
@@ -79,10 +83,6 @@ class Server:
         await asyncio.to_thread(self._writer.stop)
         await asyncio.to_thread(self._bell.stop)
         await asyncio.to_thread(self._backpressure.stop)
-
-    def _load_certificate(self) -> Certificate | None:
-        certificate, key = self._config.smtp_tls_cert, self._config.smtp_tls_key
-        return Certificate(certificate, key) if certificate and key else None
 
     async def _follow_certificate(
         self, certificate: Certificate | None, stopping: asyncio.Event
@@ -117,6 +117,7 @@ class Server:
             port,
             ssl=None if networks else implicit,
             backlog=BACKLOG,
+            reuse_port=self._has_siblings or None,
         )
 
     def _session(self, starttls: ssl.SSLContext | None, proxied: str | None = None) -> SMTPProtocol:

@@ -4,6 +4,9 @@ import logging
 import os
 import ssl
 from pathlib import Path
+from typing import Self
+
+from fastsmtp.config import Config, ConfigError
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +25,21 @@ class Certificate:
         # Loading into the context itself would keep an old pair of another kind of key beside the
         # new one. The callback is called without a server name too.
         self.context.sni_callback = self._use_current
+
+    @classmethod
+    def configured(cls, config: Config) -> Self | None:
+        """None without one. Raises ConfigError."""
+        if config.smtp_tls_cert is None or config.smtp_tls_key is None:
+            return None
+        try:
+            return cls(config.smtp_tls_cert, config.smtp_tls_key)
+        except ssl.SSLError:
+            raise ConfigError(
+                [
+                    "FASTSMTP_SMTP_TLS_KEY: the key is encrypted, or is not that of"
+                    " FASTSMTP_SMTP_TLS_CERT, or one of the two files is not PEM."
+                ]
+            ) from None
 
     def refresh(self) -> None:
         """Loads the files again if they have changed. A pair that cannot be used, or of which only

@@ -4,11 +4,13 @@ import asyncio
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+import psutil
 import uvloop
 from django.db import connection
 
@@ -113,10 +115,12 @@ class ServerInThread:
 class ServerProcess:
     """`manage.py smtpd` on the database of the test."""
 
-    def __init__(self, folder: Path, **settings: str | int | Path) -> None:
+    def __init__(
+        self, folder: Path, *, command: Sequence[str] = ("smtpd",), **settings: str | int | Path
+    ) -> None:
         self.port, self.tls_port = free_port(), free_port()
         self.process = Process(
-            [sys.executable, MANAGE, "smtpd"],
+            [sys.executable, MANAGE, *command],
             log=folder / "smtpd.log",
             folder=folder,
             environment={
@@ -140,6 +144,21 @@ class ServerProcess:
         traceback: TracebackType | None,
     ) -> None:
         self.process.kill()
+
+    def receivers(self) -> list[psutil.Process]:
+        """The processes that listen on the port, where there are several."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if self._has_connection(child, psutil.CONN_LISTEN)]
+
+    def has_client(self, process: psutil.Process) -> bool:
+        return self._has_connection(process, psutil.CONN_ESTABLISHED)
+
+    def _has_connection(self, process: psutil.Process, status: str) -> bool:
+        try:
+            connections = process.net_connections()
+        except psutil.Error:  # it has ended
+            return False
+        return any(item.status == status and item.laddr.port == self.port for item in connections)
 
     def log(self) -> str:
         return self.process.log.read_text()

@@ -1,6 +1,7 @@
 """What keeps the server from starting is told in one sentence, with exit status 1."""
 
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -43,7 +44,20 @@ def test_a_port_in_use(tmp_path: Path, busy_port: int) -> None:
     )
 
 
-def test_a_key_that_does_not_fit(tmp_path: Path, key_pair: KeyPair) -> None:
+def test_a_port_that_another_one_would_share(tmp_path: Path) -> None:
+    """The kernel would give each of the two a part of the connections."""
+    with socket.socket() as foreign:
+        foreign.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        foreign.bind(("127.0.0.1", 0))
+        foreign.listen()
+        port = foreign.getsockname()[1]
+        assert start(tmp_path, smtp_port=port, smtp_processes=2) == (
+            f"FASTSMTP_SMTP_PORT: port {port} on 127.0.0.1 is already in use.\n"
+        )
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_key_that_does_not_fit(tmp_path: Path, key_pair: KeyPair, processes: int) -> None:
     """An encrypted one, for instance: a server has nobody to ask for the pass phrase."""
     key = tmp_path / "encrypted.pem"
     key.write_bytes(_encrypt(key_pair.key.read_bytes()))
@@ -53,6 +67,7 @@ def test_a_key_that_does_not_fit(tmp_path: Path, key_pair: KeyPair) -> None:
         smtp_tls_port=free_port(),
         smtp_tls_cert=key_pair.certificate,
         smtp_tls_key=key,
+        smtp_processes=processes,
     )
     assert said == (
         "FASTSMTP_SMTP_TLS_KEY: the key is encrypted, or is not that of FASTSMTP_SMTP_TLS_CERT,"

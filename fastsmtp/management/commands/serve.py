@@ -1,16 +1,16 @@
 """`serve`: everything in one go, or one role for a container."""
 
-import sys
 from typing import Any
 
-from django.core.management import BaseCommand, CommandParser, call_command
+from django.core.management import BaseCommand, CommandError, CommandParser, call_command
 from django.db import connections
 
 from accounts.models import Domain
 from fastsmtp import broker, embedded, roles
+from fastsmtp.cli import process_count
 from fastsmtp.config import Config, config
 from fastsmtp.ports import Role, listeners, require_free
-from fastsmtp.supervisor import Program, StartFailed, Supervisor
+from fastsmtp.supervisor import Program, Supervisor
 from fastsmtp.welcome import welcome
 
 
@@ -25,22 +25,29 @@ class Command(BaseCommand):
         only = parser.add_mutually_exclusive_group()
         for role in roles.ROLES:
             only.add_argument(f"--{role}-only", dest="role", action="store_const", const=role)
+        parser.add_argument(
+            "--processes",
+            type=process_count,
+            metavar="N",
+            help="With --smtp-only: how many receive mail, instead of FASTSMTP_SMTP_PROCESSES.",
+        )
 
-    def handle(self, *, role: Role | None, **_: Any) -> None:
+    def handle(self, *, role: Role | None, processes: int | None, **_: Any) -> None:
+        if processes is not None and role != "smtp":
+            raise CommandError("--processes belongs to --smtp-only; set FASTSMTP_SMTP_PROCESSES.")
         if role is not None:
-            roles.run(role, config())
-            return
-        try:
+            roles.run(role, config(), processes=processes)
+        else:
             self._serve(_prepare(config()))
-        except StartFailed as error:
-            sys.exit(f"FastSMTP stops because {error} did not start.")
 
     def _serve(self, current: Config) -> None:
         wanted = listeners(current, "smtp", "api")
         with Supervisor(shutdown_timeout=current.shutdown_timeout.total_seconds()) as supervisor:
             if current.redis_url is None:
                 _start_broker(supervisor, current)
-            supervisor.start(*(Program(role, _command(role)) for role in roles.ROLES))
+            supervisor.start(
+                *(Program.of_ours(role, "serve", f"--{role}-only") for role in roles.ROLES)
+            )
             supervisor.watch(until=lambda: all(listener.is_open() for listener in wanted))
             if not supervisor.is_stopping:
                 self.stdout.write(welcome(current, is_empty=not Domain.objects.exists()))
@@ -65,7 +72,3 @@ def _start_broker(supervisor: Supervisor, current: Config) -> None:
     command = broker.server_command(socket=socket, folder=current.data_dir)
     supervisor.start(Program("the local broker", command))
     supervisor.watch(until=lambda: broker.is_ready(socket))
-
-
-def _command(role: Role) -> list[str]:
-    return [sys.executable, "-P", "-m", "fastsmtp", "serve", f"--{role}-only"]

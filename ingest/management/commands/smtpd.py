@@ -1,35 +1,51 @@
+import argparse
 import asyncio
 import signal
-import ssl
 from typing import Any
 
 import uvloop
-from django.core.management.base import BaseCommand
+from django.core.management import BaseCommand, CommandParser
 
-from fastsmtp.config import ConfigError, config
+from fastsmtp.cli import process_count
+from fastsmtp.collector import spare_collector
+from fastsmtp.config import config
 from fastsmtp.ports import listeners, require_free
+from ingest.processes import SIBLING, supervise
 from ingest.server import Server
 
 
 class Command(BaseCommand):
     help = "Receives mail over SMTP until it is told to stop."
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        require_free(listeners(config(), "smtp"))
-        try:
-            uvloop.run(_serve())
-        except ssl.SSLError:
-            raise ConfigError(
-                [
-                    "FASTSMTP_SMTP_TLS_KEY: the key is encrypted, or is not that of"
-                    " FASTSMTP_SMTP_TLS_CERT, or one of the two files is not PEM."
-                ]
-            ) from None
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--processes",
+            type=process_count,
+            metavar="N",
+            help="How many receive mail, instead of FASTSMTP_SMTP_PROCESSES.",
+        )
+        parser.add_argument(SIBLING, dest="is_sibling", action="store_true", help=argparse.SUPPRESS)
+
+    def handle(self, *, processes: int | None, is_sibling: bool, **_: Any) -> None:
+        current = config()
+        count = processes or current.smtp_processes
+        if is_sibling:
+            _receive(Server(current, has_siblings=True))
+        elif count > 1:
+            supervise(count, current)
+        else:
+            require_free(listeners(current, "smtp"))
+            _receive(Server(current))
 
 
-async def _serve() -> None:
+def _receive(server: Server) -> None:
+    spare_collector()
+    uvloop.run(_serve(server))
+
+
+async def _serve(server: Server) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    await Server(config()).serve(stopping)
+    await server.serve(stopping)
