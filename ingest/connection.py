@@ -85,7 +85,7 @@ class Connection(SMTP):
         try:
             if not is_counted:
                 await self._send(replies.TOO_MANY_CONNECTIONS)
-            elif not await self._is_within(self._connection_rate):
+            elif not self._is_within(self._connection_rate):
                 await self._send(replies.CONNECTION_RATE)
             else:
                 await self._converse()
@@ -99,10 +99,10 @@ class Connection(SMTP):
     def _is_trusted(self, address: str) -> bool:
         return is_in(address, self._trusted)
 
-    async def _is_within(self, rate: Rate | None) -> bool:
+    def _is_within(self, rate: Rate | None) -> bool:
         """Counts one more of this client."""
         address = self.session.client_ip
-        return rate is None or self._is_trusted(address) or await rate.admits(address)
+        return rate is None or self._is_trusted(address) or rate.admits(address)
 
     async def _converse(self) -> None:
         """Returns when all is said; raises Gone."""

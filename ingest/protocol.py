@@ -71,7 +71,7 @@ class SMTPProtocol(Dialogue):
         if refusal is not None:
             self._set_post_data_state()  # what its parameters said does not count either
             return refusal
-        if not await self._is_within(self._message_rate):
+        if not self._is_within(self._message_rate):
             return replies.MESSAGE_RATE
         self.envelope.mail_from = sender
         self.envelope.deadline = self.loop.time() + self.limits.transaction

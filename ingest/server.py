@@ -17,6 +17,7 @@ from ingest.limits import ConnectionCount, Limits
 from ingest.protocol import SMTPProtocol
 from ingest.proxy import Doorman
 from ingest.rates import Rate
+from ingest.shared_rates import SharedRates
 from ingest.tls import Certificate
 from ingest.verification import Verifier
 from ingest.writer import Writer
@@ -45,12 +46,17 @@ class Server:
             most=config.smtp_max_connections,
             most_per_address=config.smtp_max_connections_per_address,
         )
-        has_rates = config.smtp_rate_limit_enabled
-        connections = config.smtp_rate_limit_connections_per_minute
-        messages = config.smtp_rate_limit_messages_per_minute
-        self._connection_rate = Rate(connections) if has_rates else None
-        self._message_rate = Rate(messages) if has_rates else None
         self._backpressure = Backpressure(config.queue_max_pending)
+        self._rates: dict[str, Rate] = {}
+        if config.smtp_rate_limit_enabled:
+            self._rates["connections"] = Rate(config.smtp_rate_limit_connections_per_minute)
+            self._rates["messages"] = Rate(config.smtp_rate_limit_messages_per_minute)
+        # A process that is alone, in an installation without servers, has nobody to tell.
+        self._shared_rates = (
+            SharedRates(config.broker_url, self._rates)
+            if self._rates and (has_siblings or config.redis_url is not None)
+            else None
+        )
         self._bell = Bell()
         self._writer = Writer(on_stored=self._bell.ring)
         self._handler = Handler(
@@ -74,6 +80,9 @@ class Server:
         self._writer.start()
         self._bell.start()
         self._backpressure.start()
+        sharing = None
+        if self._shared_rates is not None:
+            sharing = asyncio.create_task(self._shared_rates.run(stopping))
         log.info("SMTP on %s:%d", self._config.smtp_host, self._config.smtp_port)
         await self._follow_certificate(certificate, stopping)
         for listener in listeners:
@@ -83,6 +92,8 @@ class Server:
         await asyncio.to_thread(self._writer.stop)
         await asyncio.to_thread(self._bell.stop)
         await asyncio.to_thread(self._backpressure.stop)
+        if sharing is not None:
+            await sharing
 
     async def _follow_certificate(
         self, certificate: Certificate | None, stopping: asyncio.Event
@@ -126,9 +137,9 @@ class Server:
             self._handler,
             limits=self._limits,
             connections=self._connections,
-            connection_rate=self._connection_rate,
             backpressure=self._backpressure,
-            message_rate=self._message_rate,
+            connection_rate=self._rates.get("connections"),
+            message_rate=self._rates.get("messages"),
             trusted=config.smtp_trusted_networks,
             proxied=proxied,
             normalizes_newlines=config.smtp_bare_newlines == "normalize",

@@ -1,13 +1,12 @@
 """How often a client may come, and how much mail it may bring."""
 
-import asyncio
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from accounts.models import Domain
-from ingest.rates import Rate
+from ingest.rates import Rate, Report
 from ingest.tests.dialogue import Talk
 from ingest.tests.running import ServerInThread
 from ingest.tests.stored import contents
@@ -25,10 +24,7 @@ class Clock:
 
 
 def admitted(rate: Rate, *addresses: str) -> list[bool]:
-    async def ask() -> list[bool]:
-        return [await rate.admits(address) for address in addresses]
-
-    return asyncio.run(ask())
+    return [rate.admits(address) for address in addresses]
 
 
 def test_a_client_has_so_many_in_a_minute() -> None:
@@ -61,6 +57,86 @@ def test_the_oldest_is_forgotten() -> None:
     assert all(admitted(rate, "192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.3", "192.0.2.3"))
     assert admitted(rate, "192.0.2.1", "192.0.2.3") == [False, False]
     assert admitted(rate, "192.0.2.2", "192.0.2.2") == [True, True]
+
+
+CLIENT = "192.0.2.1"
+
+
+def learn(rate: Rate, *, others: int, others_before: int = 0) -> None:
+    (report,) = rate.reports(1)
+    rate.learn(report, others=others, others_before=others_before)
+
+
+def test_what_others_have_counted_counts_too() -> None:
+    rate = Rate(10, clock=Clock())
+    assert admitted(rate, CLIENT) == [True]
+    learn(rate, others=7)
+    assert admitted(rate, *[CLIENT] * 3) == [True, True, False]
+
+
+def test_what_others_counted_before_leaves_the_minute_with_time() -> None:
+    clock = Clock()
+    rate = Rate(10, clock=clock)
+    clock.now += 30
+    assert admitted(rate, CLIENT) == [True]
+    learn(rate, others=0, others_before=16)
+    assert admitted(rate, *[CLIENT] * 2) == [True, False]
+    clock.now += 15
+    assert sum(admitted(rate, *[CLIENT] * 10)) == 4
+
+
+def test_in_the_next_window_all_that_is_known_is_the_one_before() -> None:
+    clock = Clock()
+    rate = Rate(10, clock=clock)
+    assert admitted(rate, CLIENT) == [True]
+    learn(rate, others=9)
+    clock.now += 60
+    assert admitted(rate, CLIENT) == [False]
+    clock.now += 30
+    assert sum(admitted(rate, *[CLIENT] * 10)) == 5
+    clock.now += 60
+    assert sum(admitted(rate, *[CLIENT] * 20)) == 8  # the others' are long ago
+
+
+def test_an_answer_may_come_in_the_next_window() -> None:
+    clock = Clock()
+    rate = Rate(10, clock=clock)
+    assert admitted(rate, CLIENT) == [True]
+    (report,) = rate.reports(1)
+    clock.now += 90
+    assert admitted(rate, CLIENT) == [True]
+    rate.learn(report, others=15, others_before=100)
+    assert sum(admitted(rate, *[CLIENT] * 10)) == 1
+    assert rate.reports(1) == [Report(CLIENT, 101, 2, 1)]
+
+
+def test_a_client_is_reported_until_the_others_know_all() -> None:
+    rate = Rate(10, clock=Clock())
+    assert rate.reports(5) == []
+    admitted(rate, CLIENT, CLIENT, "192.0.2.2", "192.0.2.3")
+    first, second = rate.reports(2)
+    assert (first, second) == (Report(CLIENT, 100, 2, 0), Report("192.0.2.2", 100, 1, 0))
+    admitted(rate, CLIENT)
+    rate.learn(first, others=0, others_before=0)
+    rate.learn(second, others=0, others_before=0)
+    assert rate.reports(5) == [Report("192.0.2.3", 100, 1, 0), Report(CLIENT, 100, 3, 0)]
+
+
+def test_what_was_refused_is_not_reported() -> None:
+    rate = Rate(1, clock=Clock())
+    admitted(rate, CLIENT)
+    learn(rate, others=0)
+    assert admitted(rate, CLIENT) == [False]
+    assert rate.reports(5) == []
+
+
+def test_a_forgotten_client_is_not_reported() -> None:
+    rate = Rate(1, max_clients=1, clock=Clock())
+    admitted(rate, CLIENT)
+    (report,) = rate.reports(5)
+    admitted(rate, "192.0.2.2")
+    rate.learn(report, others=1, others_before=0)
+    assert rate.reports(5) == [Report("192.0.2.2", 100, 1, 0)]
 
 
 def connect(port: int) -> str:
