@@ -6,11 +6,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import redis
 
 from faults.count import Count, evaluate
 from faults.ledger import Ledger, Rows
 from faults.traffic import RATE, Traffic
+from harness.processes import listeners
 from harness.servers import PostgresCluster, RedisServer
 from harness.stack import ROLES, Role, Stack
 from harness.waiting import wait_until
@@ -57,6 +59,20 @@ class Site:
                 return ringing >= 2 and client.llen(QUEUE) == 0
 
             wait_until(is_rung)
+
+    def receivers(self) -> list[psutil.Process]:
+        """The processes that listen for mail."""
+        return listeners(self.stack.pid("smtp"), self.stack.smtp_port)
+
+    def wait_for_receivers(self, count: int) -> None:
+        wait_until(lambda: len(self.receivers()) == count, timeout=60)
+
+    def replace(self, receiver: psutil.Process) -> None:
+        """SIGTERM to one of several; returns when it has ended and another one listens."""
+        count = len(self.receivers())
+        receiver.terminate()
+        receiver.wait(timeout=45)
+        self.wait_for_receivers(count)
 
     def kill(self, role: Role) -> None:
         """`kill -9`, and a note of the calls that it interrupts."""

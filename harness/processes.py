@@ -153,3 +153,21 @@ def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def listeners(pid: int, port: int) -> list[psutil.Process]:
+    """The process and those below it that listen on the port."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return [process for process in family if _has(process, psutil.CONN_LISTEN, port)]
+
+
+def has_client(process: psutil.Process, port: int) -> bool:
+    return _has(process, psutil.CONN_ESTABLISHED, port)
+
+
+def _has(process: psutil.Process, status: str, port: int) -> bool:
+    try:
+        connections = process.net_connections()
+    except psutil.Error:  # it has ended
+        return False
+    return any(item.status == status and item.laddr.port == port for item in connections)

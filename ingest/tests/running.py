@@ -16,7 +16,7 @@ from django.db import connection
 
 from fastsmtp.config import config
 from fastsmtp.dns import Resolver
-from harness.processes import Process, free_port, is_listening
+from harness.processes import Process, free_port, is_listening, listeners
 from harness.waiting import wait_until
 from ingest.limits import Limits
 from ingest.protocol import SMTPProtocol
@@ -146,19 +146,7 @@ class ServerProcess:
         self.process.kill()
 
     def receivers(self) -> list[psutil.Process]:
-        """The processes that listen on the port, where there are several."""
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in children if self._has_connection(child, psutil.CONN_LISTEN)]
-
-    def has_client(self, process: psutil.Process) -> bool:
-        return self._has_connection(process, psutil.CONN_ESTABLISHED)
-
-    def _has_connection(self, process: psutil.Process, status: str) -> bool:
-        try:
-            connections = process.net_connections()
-        except psutil.Error:  # it has ended
-            return False
-        return any(item.status == status and item.laddr.port == self.port for item in connections)
+        return listeners(self.process.pid, self.port)
 
     def log(self) -> str:
         return self.process.log.read_text()

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import Domain
+from harness.processes import has_client
 from harness.waiting import wait_until
 from ingest.management.commands.smtpd import Command
 from ingest.tests.dialogue import Talk, begin, begin_data, send_mail
@@ -32,7 +33,7 @@ def talks_with_all(server: ServerProcess, exits: ExitStack) -> list[Talk]:
     """Conversations, among them one or more with each process."""
     receivers = server.receivers()
     talks: list[Talk] = []
-    while not all(map(server.has_client, receivers)):
+    while not all(has_client(receiver, server.port) for receiver in receivers):
         talks.append(exits.enter_context(begin(server.port)))
     return talks
 
