@@ -134,7 +134,8 @@ class ServerProcess:
         )
 
     def __enter__(self) -> Self:
-        self.process.wait_until(lambda: is_listening(self.port))
+        # Several processes start one after the other, on a machine that has more to do.
+        self.process.wait_until(lambda: is_listening(self.port), timeout=90)
         return self
 
     def __exit__(
