@@ -31,6 +31,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fastsmtp.crypto import parse_keys
 from fastsmtp.database import DatabaseURL
+from fastsmtp.dns_server import DNSServer
 from fastsmtp.http import AddressPolicy
 
 PREFIX = "FASTSMTP_"
@@ -82,6 +83,8 @@ type Host = Annotated[str, AfterValidator(_host)]
 type Duration = Annotated[timedelta, BeforeValidator(_parse_duration)]
 type Network = IPv4Network | IPv6Network
 type NetworkList = Annotated[list[Network], NoDecode, BeforeValidator(_split_list)]
+type DNSServerItem = Annotated[DNSServer, BeforeValidator(lambda item: DNSServer.parse(str(item)))]
+type DNSServerList = Annotated[list[DNSServerItem], NoDecode, BeforeValidator(_split_list)]
 type TextList = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
 type DurationList = Annotated[list[Duration], NoDecode, BeforeValidator(_split_list)]
 
@@ -128,6 +131,7 @@ class Config(BaseSettings):
     smtp_reject_dkim_fail: bool = False
     smtp_reject_spf_fail: bool = False
     smtp_auth_timeout: Duration = timedelta(seconds=10)
+    dns_servers: DNSServerList = []
 
     queue_max_pending: Annotated[int, Field(ge=0)] = 1_000_000
 

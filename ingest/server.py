@@ -33,12 +33,10 @@ class Server:
         self,
         config: Config,
         limits: Limits = Limits(),  # noqa: B008 - frozen
-        resolver: Resolver | None = None,
         *,
         has_siblings: bool = False,
     ) -> None:
-        """`resolver`: instead of the system's name servers. `has_siblings`: other processes listen
-        on the same ports."""
+        """`has_siblings`: other processes listen on the same ports."""
         self._config = config
         self._has_siblings = has_siblings
         self._limits = limits
@@ -62,7 +60,7 @@ class Server:
         self._handler = Handler(
             writer=self._writer,
             budget=ByteBudget(limits.data),
-            verifier=Verifier(resolver or Resolver(), config),
+            verifier=Verifier(Resolver(servers=config.dns_servers), config),
             max_recipients=config.smtp_max_recipients,
         )
         self._sessions: WeakSet[SMTPProtocol] = WeakSet()

@@ -13,6 +13,7 @@ import dns.message
 import dns.name
 import dns.rdatatype
 import dns.resolver
+from dns.nameserver import Do53Nameserver
 
 from fastsmtp.dns.answers import (
     NO_SUCH_NAME,
@@ -24,6 +25,7 @@ from fastsmtp.dns.answers import (
     unwrap,
 )
 from fastsmtp.dns.cache import Cache
+from fastsmtp.dns_server import DNSServer
 
 # Seconds. Changing a record shall take effect within the hour, and a TTL of 0 must not turn each
 # mail of a burst into queries.
@@ -34,6 +36,7 @@ FAILURE_TTL = 5
 # A lost packet is sent again after this time.
 _ATTEMPT_TIMEOUT = 2.0
 _MAX_CNAMES = 8
+_THIS_MACHINE = (DNSServer("127.0.0.1"), DNSServer("::1"))
 # Nobody has more; it bounds what evaluating one answer costs.
 _MAX_RECORDS = 256
 
@@ -49,22 +52,21 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
 class Resolver:
     """All questions of the process go through one of these, on one event loop.
 
-    `nameservers` are IP addresses; without them the system's resolv.conf says whom to ask (and
-    as in resolv.conf(5) this machine itself, if it names nobody). `timeout` is in seconds and
-    includes the wait for one of the `max_in_flight` places.
+    Without `servers` the system's resolv.conf says whom to ask (and as in resolv.conf(5) this
+    machine itself, if it names nobody). `timeout` is in seconds and includes the wait for one of
+    the `max_in_flight` places.
     """
 
     def __init__(
         self,
         *,
-        nameservers: Sequence[str] | None = None,
-        port: int = 53,
+        servers: Sequence[DNSServer] = (),
         timeout: float = 5,
         max_in_flight: int = 256,
         cache_octets: int = 16 * 1024 * 1024,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stub = _make_stub(nameservers, port, timeout)
+        self._stub = _make_stub(servers, timeout)
         self._backend = dns.asyncbackend.get_backend("asyncio")
         self._timeout = timeout
         self._places = asyncio.Semaphore(max_in_flight)
@@ -128,18 +130,15 @@ class Resolver:
         raise dns.exception.DNSException("too many CNAMEs")
 
 
-def _make_stub(
-    nameservers: Sequence[str] | None, port: int, timeout: float
-) -> dns.asyncresolver.Resolver:
+def _make_stub(servers: Sequence[DNSServer], timeout: float) -> dns.asyncresolver.Resolver:
     stub = dns.asyncresolver.Resolver(configure=False)
-    if nameservers is None:
+    if not servers:
         try:
             stub.read_resolv_conf("/etc/resolv.conf")
         except dns.resolver.NoResolverConfiguration:
-            nameservers = ["127.0.0.1", "::1"]
-    if nameservers is not None:
-        stub.nameservers = list(nameservers)
-        stub.port = port
+            servers = _THIS_MACHINE
+    if servers:
+        stub.nameservers = [Do53Nameserver(*server) for server in servers]
     stub.timeout = min(_ATTEMPT_TIMEOUT, timeout)
     stub.lifetime = timeout
     # Larger packets get fragmented, and fragments get lost (DNS flag day 2020).

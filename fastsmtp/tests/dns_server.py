@@ -10,6 +10,7 @@ import dnslib
 from dnslib import QTYPE, RCODE, RR, DNSRecord
 
 from fastsmtp.dns import Resolver
+from fastsmtp.dns_server import DNSServer
 
 # In the place of a record's value: asking for this record's type is answered with SERVFAIL.
 SERVFAIL = object()
@@ -43,7 +44,7 @@ class NameServer:
     asked: list[tuple[str, str, str]] = field(default_factory=list)
 
     def resolver(self, **options: Any) -> Resolver:
-        return Resolver(nameservers=["127.0.0.1"], port=self.port, **options)
+        return Resolver(servers=[DNSServer("127.0.0.1", self.port)], **options)
 
 
 @contextlib.asynccontextmanager

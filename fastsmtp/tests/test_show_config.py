@@ -44,6 +44,11 @@ def test_lists_and_durations_are_shown_as_they_are_written(
     assert shown()["FASTSMTP_WEBHOOK_RETRY_SCHEDULE"]["value"] == "300s,3600s"
 
 
+def test_name_servers_are_shown_with_their_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTSMTP_DNS_SERVERS", "192.0.2.1,[2001:db8::1]:5353")
+    assert shown()["FASTSMTP_DNS_SERVERS"]["value"] == "192.0.2.1:53,[2001:db8::1]:5353"
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fastsmtp.config import Config, ConfigError
+from fastsmtp.dns_server import DNSServer
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
 SERVER = {
@@ -107,6 +108,13 @@ def test_all_wrong_variables_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -
         ({"REDIS_URL": "amqp://rabbit"}, "REDIS_URL"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY"),
         ({"ENCRYPTION_KEY": "bm90IDMyIGJ5dGVz"}, "ENCRYPTION_KEY"),
+        ({"DNS_SERVERS": "dns.example"}, "DNS_SERVERS"),
+        ({"DNS_SERVERS": "[5]"}, "DNS_SERVERS"),
+        ({"DNS_SERVERS": "192.0.2.1:0"}, "DNS_SERVERS"),
+        ({"DNS_SERVERS": "192.0.2.1:65536"}, "DNS_SERVERS"),
+        ({"DNS_SERVERS": "192.0.2.1:"}, "DNS_SERVERS"),
+        ({"DNS_SERVERS": "[192.0.2.1]:53"}, "DNS_SERVERS"),
+        ({"DNS_SERVERS": "[2001:db8::1]"}, "DNS_SERVERS"),
         (
             {"DATABASE_POOL_SIZE": "3", "DATABASE_POOL_MAX_OVERFLOW": "0"},
             "DATABASE_POOL_MAX_OVERFLOW",
@@ -130,6 +138,19 @@ def test_a_list_is_comma_separated_or_json(monkeypatch: pytest.MonkeyPatch, text
     _set(monkeypatch, WEBHOOK_ALLOWED_INTERNAL_DOMAINS=text)
 
     assert Config.read().webhook_allowed_internal_domains == ["localhost", "10.0.0.0/8"]
+
+
+def test_a_name_server_is_an_address_with_or_without_a_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _set(monkeypatch, DNS_SERVERS="192.0.2.1, 192.0.2.2:5353, 2001:db8::1, [2001:db8::2]:5353")
+
+    assert Config.read().dns_servers == [
+        DNSServer("192.0.2.1", 53),
+        DNSServer("192.0.2.2", 5353),
+        DNSServer("2001:db8::1", 53),
+        DNSServer("2001:db8::2", 5353),
+    ]
 
 
 def test_empty_means_unset_but_an_empty_schedule_means_none(

@@ -1,18 +1,17 @@
 """What `test_dkim` and `test_spf` share: questions and answers, one line each, as they come."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+from fastsmtp.config import config
 from fastsmtp.dns import Answer, Resolver, TemporaryDNSError
-
-RESOLVER: Mapping[str, Any] = {}  # whom to ask: whoever the system asks
 
 
 class ToldResolver(Resolver):
     """Tells `say` what it was asked and what it learned."""
 
     def __init__(self, say: Callable[[str], object]) -> None:
-        super().__init__(**RESOLVER)
+        super().__init__(servers=config().dns_servers)
         self._say = say
 
     async def resolve(self, name: str, rdtype: str) -> Answer:

@@ -5,7 +5,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from fastsmtp.dns import Resolver
+from fastsmtp.dns_server import DNSServer
 from fastsmtp.tests.dns_server import Answering, serving
 
 
@@ -24,8 +24,9 @@ class NameServerInThread:
             self._is_ready.set()
             await self._stopping.wait()
 
-    def resolver(self) -> Resolver:
-        return Resolver(nameservers=["127.0.0.1"], port=self.port)
+    @property
+    def addresses(self) -> list[DNSServer]:
+        return [DNSServer("127.0.0.1", self.port)]
 
     def __enter__(self) -> Self:
         self._thread.start()

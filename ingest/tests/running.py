@@ -15,7 +15,6 @@ import uvloop
 from django.db import connection
 
 from fastsmtp.config import config
-from fastsmtp.dns import Resolver
 from harness.processes import Process, free_port, is_listening, listeners
 from harness.waiting import wait_until
 from ingest.limits import Limits
@@ -32,7 +31,6 @@ class ServerInThread:
         self,
         *,
         limits: Limits = Limits(),  # noqa: B008 - frozen
-        resolver: Resolver | None = None,
         **settings: Any,
     ) -> None:
         self.port, self.tls_port = free_port(), free_port()
@@ -48,7 +46,6 @@ class ServerInThread:
                 }
             ),
             limits,
-            resolver,
         )
         self._thread = threading.Thread(target=lambda: uvloop.run(self._serve()), name="smtpd")
 

@@ -43,7 +43,7 @@ def verifying(answering: Answering | None = None, **settings: Any) -> Iterator[S
     with (
         NameServerInThread(answering or serve_zone(zone())) as names,
         ServerInThread(
-            resolver=names.resolver(),
+            dns_servers=names.addresses,
             smtp_verify_dkim=True,
             smtp_verify_spf=True,
             smtp_proxy_networks=[ip_network("127.0.0.0/8")],

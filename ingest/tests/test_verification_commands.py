@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from fastsmtp.config import config
 from fastsmtp.mail.tests.signing import KEY_NAME, MAIL, publish, sign
 from fastsmtp.tests.dns_server import SERVFAIL, Zone, serve_zone
-from ingest.management import verifying
 from ingest.tests.name_server import NameServerInThread
 
 
@@ -22,8 +22,7 @@ def _names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "more.example": [("TXT", b"v=spf1 ip4:192.0.2.1 -all")],
     }
     with NameServerInThread(serve_zone(zone)) as names:
-        options = {"nameservers": ["127.0.0.1"], "port": names.port}
-        monkeypatch.setattr(verifying, "RESOLVER", options)
+        monkeypatch.setattr(config(), "dns_servers", names.addresses)
         yield
 
 
