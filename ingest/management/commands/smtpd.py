@@ -10,6 +10,7 @@ from fastsmtp.cli import process_count
 from fastsmtp.collector import spare_collector
 from fastsmtp.config import config
 from fastsmtp.ports import listeners, require_free
+from ingest.open_files import make_room
 from ingest.processes import SIBLING, supervise
 from ingest.server import Server
 
@@ -39,6 +40,7 @@ class Command(BaseCommand):
 
 
 def _receive(server: Server) -> None:
+    make_room(config().smtp_max_connections)
     spare_collector()
     uvloop.run(_serve(server))
 
