@@ -12,6 +12,8 @@ from itertools import product
 from pathlib import Path
 
 from benchmarks.cases import run_case
+from benchmarks.edge import EdgeResult, run_edge
+from benchmarks.idle import IdleResult, run_idle
 from benchmarks.progress import ProgressLine
 from benchmarks.references import measure_accept_rate, measure_commit_rate
 from benchmarks.report import Report
@@ -20,6 +22,7 @@ from harness.processes import ProcessFailed
 from harness.servers import ServerNotFound
 from harness.stack import CommandFailed
 
+PARTS = ["floods", "edge", "idle"]
 QUICK = {"size": [4096], "connections": [10], "endpoints": [1], "seconds": 3.0}
 
 
@@ -29,16 +32,20 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     report = Report()
     try:
-        for case in _make_cases(arguments):
-            report.results.append(_run(case, arguments))
-        _measure_references(report, arguments)
+        if "floods" in arguments.only:
+            for case in _make_cases(arguments):
+                report.results.append(_run(case, arguments))
+            _measure_references(report, arguments)
+        if "edge" in arguments.only:
+            report.edge += [_run_edge(database, arguments) for database in arguments.database]
+        if "idle" in arguments.only:
+            report.idle += _run_idle(arguments)
     except (ProcessFailed, CommandFailed, ServerNotFound, TimeoutError) as error:
         sys.exit(f"\nThe benchmark stopped: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
     finally:
-        if report.results:
-            print(report.render())
+        print(report.render())
         if arguments.json:
             report.write(arguments.json)
 
@@ -59,9 +66,17 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--low-rate", type=float, default=20.0, help="mails per second of the quiet case; 0: none"
     )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=PARTS,
+        help="floods: mail that is not verified, in many shapes; edge: DKIM, SPF and dead name"
+        " servers; idle: thousands of idle connections; default: all, with --quick floods",
+    )
     parser.add_argument("--quick", action="store_true", help="one short case for each database")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
     arguments = parser.parse_args()
+    arguments.only = arguments.only or (["floods"] if arguments.quick else PARTS)
     if arguments.quick:
         vars(arguments).update(QUICK)
     return arguments
@@ -103,6 +118,30 @@ def _run(case: Case, arguments: argparse.Namespace) -> CaseResult:
         f"{figures.delivered_per_second:.0f} delivered/s, {figures.lost} lost"
     )
     return result
+
+
+def _run_edge(database: str, arguments: argparse.Namespace) -> EdgeResult:
+    size = arguments.size[0]
+    line = ProgressLine(f"{database}, {size} bytes, verified")
+    with tempfile.TemporaryDirectory(prefix="fastsmtp-bench-") as folder:
+        result = run_edge(
+            database=database,
+            size=size,
+            seconds=arguments.seconds,
+            folder=Path(folder),
+            progress=line.show,
+        )
+    rate, ratio = result.flood.figures.accepted_per_second, result.dead.ratio
+    line.finish(f"{rate:.0f} accepted/s, p99 × {ratio:.2f} beside dead name servers")
+    return result
+
+
+def _run_idle(arguments: argparse.Namespace) -> list[IdleResult]:
+    line = ProgressLine("idle connections")
+    with tempfile.TemporaryDirectory(prefix="fastsmtp-bench-") as folder:
+        results = run_idle(database=arguments.database[0], folder=Path(folder), progress=line.show)
+    line.finish(", ".join(f"{result.peak_mb:.0f} MB {result.kind}" for result in results))
+    return results
 
 
 def _measure_references(report: Report, arguments: argparse.Namespace) -> None:

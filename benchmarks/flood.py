@@ -8,6 +8,7 @@ from pathlib import Path
 import uvloop
 
 from benchmarks.load import Load, LoadRun, make_run
+from benchmarks.mails import LOAD_DOMAIN
 from benchmarks.sent import LoadResult
 
 
@@ -37,6 +38,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, help="mails per second; default: at full speed")
     parser.add_argument("--retry-delay", type=float, help="seconds until a 4xx is tried again")
     parser.add_argument("--timeout", type=float, default=600, help="seconds for everything")
+    parser.add_argument("--sender-domain", default=LOAD_DOMAIN, help="* becomes unique in it")
+    parser.add_argument("--signing-key", type=Path, help="PEM, to sign with DKIM")
+    parser.add_argument("--client-ip", help="begin with a PROXY header that says so")
     parser.add_argument("--run", default=make_run(), help="six characters for the ids")
     parser.add_argument("--out", type=Path, help="file for the result, in JSON")
     arguments = vars(parser.parse_args())

@@ -25,16 +25,26 @@ def start_module(name: str, *arguments: str, log: Path) -> Process:
 
 def run_load(load: Load, *, folder: Path, on_wait: Callable[[], None] = lambda: None) -> LoadResult:
     """Calls `on_wait` several times a second; raises ProcessFailed."""
-    out = folder / f"load-{load.run}.json"
-    process = start_module(
-        "benchmarks.flood", *_arguments(load), f"--out={out}", log=folder / "load.log"
-    )
-    while process.is_running:
-        on_wait()
-        time.sleep(POLL)
-    if not out.exists():
-        process.check()
-    return LoadResult.read(out)
+    return LoadProcess(load, folder=folder).finish(on_wait)
+
+
+class LoadProcess:
+    """Sends from construction on."""
+
+    def __init__(self, load: Load, *, folder: Path) -> None:
+        self._out = folder / f"load-{load.run}.json"
+        self._process = start_module(
+            "benchmarks.flood", *_arguments(load), f"--out={self._out}", log=folder / "load.log"
+        )
+
+    def finish(self, on_wait: Callable[[], None] = lambda: None) -> LoadResult:
+        """Calls `on_wait` several times a second; raises ProcessFailed."""
+        while self._process.is_running:
+            on_wait()
+            time.sleep(POLL)
+        if not self._out.exists():
+            self._process.check()
+        return LoadResult.read(self._out)
 
 
 def _arguments(load: Load) -> list[str]:
@@ -46,15 +56,16 @@ def _arguments(load: Load) -> list[str]:
     return [*options, "--recipients", *recipients]
 
 
-class ReceiverProcess:
-    """For the length of a `with` block."""
+class _Instrument:
+    """A server of the benchmark's own, for the length of a `with` block."""
 
-    def __init__(self, *, folder: Path) -> None:
-        self._log = folder / "receiver.log"
+    def __init__(self, module: str, *arguments: str, log: Path) -> None:
         self._port = free_port()
+        self._command = (module, f"--port={self._port}", *arguments)
+        self._log = log
 
     def __enter__(self) -> Self:
-        self._process = start_module("benchmarks.receiver", f"--port={self._port}", log=self._log)
+        self._process = start_module(*self._command, log=self._log)
         self._process.wait_until(lambda: is_listening(self._port))
         return self
 
@@ -69,6 +80,24 @@ class ReceiverProcess:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+
+class NameServerProcess(_Instrument):
+    def __init__(self, *, folder: Path, signing_key: Path) -> None:
+        super().__init__(
+            "benchmarks.name_server",
+            f"--signing-key={signing_key}",
+            log=folder / "name_server.log",
+        )
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+
+class ReceiverProcess(_Instrument):
+    def __init__(self, *, folder: Path) -> None:
+        super().__init__("benchmarks.receiver", log=folder / "receiver.log")
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self._port}{path}"

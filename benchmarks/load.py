@@ -12,9 +12,11 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from benchmarks.mails import RUN_LENGTH, make_id, make_template
+from benchmarks.mails import LOAD_DOMAIN, RUN_LENGTH, label_of, make_id, make_template
 from benchmarks.sent import LoadResult, Sent
+from benchmarks.signing import sign
 from benchmarks.smtp_client import Connection, Mail
 
 __all__ = ["Load", "LoadResult", "LoadRun", "Sent", "make_run", "send"]
@@ -40,6 +42,9 @@ class Load:
     rate: float | None = None  # mails per second over all connections; None is as fast as possible
     retry_delay: float | None = None  # seconds until a 4xx or a lost connection is tried again
     timeout: float = 600  # seconds, for everything
+    sender_domain: str = LOAD_DOMAIN  # "*" in it becomes a label that no other mail has
+    signing_key: Path | None = None  # PEM; each mail has a signature of the sender's domain
+    client_ip: str | None = None  # where the PROXY protocol says that a connection is from
     # Six characters, so that every mail has the same size.
     run: str = field(default_factory=make_run)
 
@@ -54,7 +59,7 @@ class LoadRun:
     def __init__(self, load: Load) -> None:
         self._load = load
         self._templates = [
-            (recipient, make_template(size=load.size, recipient=recipient))
+            (recipient, make_template(size=load.size, recipient=recipient, sign=self._sign))
             for recipient in load.recipients
         ]
         self._open: set[Mail] = set()
@@ -140,10 +145,22 @@ class LoadRun:
     def _make_mail(self) -> Mail:
         recipient, template = self._templates[self._made_count % len(self._templates)]
         unique_id = make_id(self._load.run, self._made_count)
-        mail = Mail(unique_id=unique_id, recipient=recipient, content=template.render(unique_id))
+        mail = Mail(
+            unique_id=unique_id,
+            mail_from=f"orders@{self._sender_domain(label_of(unique_id))}",
+            recipient=recipient,
+            content=template.render(unique_id),
+        )
         self._made_count += 1
         self._open.add(mail)
         return mail
+
+    def _sign(self, raw: bytes, label: str) -> bytes:
+        key = self._load.signing_key
+        return sign(raw, key=key, domain=self._sender_domain(label)) if key else raw
+
+    def _sender_domain(self, label: str) -> str:
+        return self._load.sender_domain.replace("*", label)
 
     def _has_made_all(self) -> bool:
         count = self._load.count
@@ -170,7 +187,9 @@ class LoadRun:
         while True:
             try:
                 _, connection = await loop.create_connection(
-                    lambda: Connection(self), self._load.host, self._load.port
+                    lambda: Connection(self, client_ip=self._load.client_ip),
+                    self._load.host,
+                    self._load.port,
                 )
             except OSError:
                 self._connection_errors += 1

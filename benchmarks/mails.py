@@ -3,6 +3,7 @@
 import base64
 import random
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 
 LOAD_DOMAIN = "load.example"
@@ -63,18 +64,26 @@ def make_id(run: str, number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MailTemplate:
-    """A mail to one recipient, cut where its id belongs."""
+    """A mail to one recipient, cut where its label belongs."""
 
     pieces: tuple[bytes, ...]
 
     def render(self, unique_id: str) -> bytes:
-        return unique_id.encode().join(self.pieces)
+        return label_of(unique_id).encode().join(self.pieces)
 
 
-def make_template(*, size: int, recipient: str) -> MailTemplate:
+def label_of(unique_id: str) -> str:
+    """What is unique of an id; a label of a domain can hold it."""
+    return unique_id.partition("@")[0]
+
+
+def make_template(
+    *, size: int, recipient: str, sign: Callable[[bytes, str], bytes] = lambda raw, _: raw
+) -> MailTemplate:
     """`size` is in bytes, as sent, without the final dot; raises ValueError when it is too small.
 
-    No line begins with a dot, so nothing needs to be stuffed (RFC 5321 §4.5.2).
+    No line begins with a dot, so nothing needs to be stuffed (RFC 5321 §4.5.2). `sign(raw, label)`
+    returns the mail as it is sent; the label that it is given stands for that of each mail.
     """
     unknown_id = make_id("?" * RUN_LENGTH, 0)
     head = _HEADERS.format(recipient=recipient, unique_id=unknown_id)
@@ -86,7 +95,8 @@ def make_template(*, size: int, recipient: str) -> MailTemplate:
         attachment = _with_crlf(_ATTACHMENT) + _encode_attachment(int(size * ATTACHMENT_SHARE))
     top = _with_crlf(head)
     text = _make_text(size - len(top) - len(attachment))
-    return MailTemplate(tuple((top + text + attachment).split(unknown_id.encode())))
+    label = label_of(unknown_id)
+    return MailTemplate(tuple(sign(top + text + attachment, label).split(label.encode())))
 
 
 def _with_crlf(text: str) -> bytes:

@@ -16,6 +16,8 @@ from typing import NamedTuple, cast
 import uvloop
 
 _MESSAGE_ID = re.compile(rb'"message_id": ?"<?([^">]*)')
+# In the text of a mail the quotes would be escaped.
+_VERIFIED = (b'"dkim_result":"pass"', b'"spf_result":"pass"')
 
 
 class Arrival(NamedTuple):
@@ -27,6 +29,7 @@ class Arrival(NamedTuple):
     unique_id: str
     attempt: int
     status: int  # of our answer; 0 for none
+    is_verified: bool = False  # DKIM and SPF say `pass`
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +103,13 @@ class Receiver:
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
-    def receive(self, *, path: str, webhook_id: str, unique_id: str, attempt: int) -> Answer | None:
+    def receive(
+        self, *, path: str, webhook_id: str, unique_id: str, attempt: int, is_verified: bool
+    ) -> Answer | None:
         answer = self.behaviours.get(path, OK)()
         status = answer.status if answer else 0
         self.received.append(
-            Arrival(time.monotonic_ns(), path, webhook_id, unique_id, attempt, status)
+            Arrival(time.monotonic_ns(), path, webhook_id, unique_id, attempt, status, is_verified)
         )
         if 200 <= status < 300:
             self.delivered.add((path, unique_id))
@@ -175,6 +180,7 @@ class _Connection(asyncio.Protocol):
             webhook_id=self._header(b"webhook-id"),
             unique_id=message_id[1].decode() if message_id else "",
             attempt=int(self._header(b"fastsmtp-attempt") or 0),
+            is_verified=all(self._buffer.find(text, self._body_at) >= 0 for text in _VERIFIED),
         )
         if answer is None:
             return

@@ -5,7 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from benchmarks.results import CaseResult, Percentiles
+from benchmarks.edge import EdgeResult
+from benchmarks.edge_report import render_edge, render_idle
+from benchmarks.idle import IdleResult
+from benchmarks.results import CaseResult
+from benchmarks.table import align, show_latency, show_number, show_size
 
 LEGEND = """\
 Latencies are p50/p95/p99 in ms: end of data → 250, and 250 → receiver.
@@ -21,15 +25,23 @@ class Report:
     results: list[CaseResult] = field(default_factory=list)
     accept_rates: dict[tuple[int, int], float] = field(default_factory=dict)  # (size, connections)
     commit_rates: dict[str, float] = field(default_factory=dict)  # by database
+    edge: list[EdgeResult] = field(default_factory=list)
+    idle: list[IdleResult] = field(default_factory=list)
 
     def render(self) -> str:
+        parts = (self._render_floods(), render_edge(self.edge), render_idle(self.idle))
+        return "\n".join(line for part in parts for line in part)
+
+    def _render_floods(self) -> list[str]:
+        if not self.results:
+            return []
         rows = [[render(self, result) for _, render in COLUMNS] for result in self.results]
-        table = _align([[title for title, _ in COLUMNS], *rows])
-        return "\n".join([*table, "", LEGEND, "", *self._render_references()])
+        table = align([[title for title, _ in COLUMNS], *rows])
+        return [*table, "", LEGEND, "", *self._render_references(), ""]
 
     def _render_references(self) -> list[str]:
         accepts = [
-            f"bare aiosmtpd, {_size(size)}, {connections} connections: {rate:,.0f} mails/s"
+            f"bare aiosmtpd, {show_size(size)}, {connections} connections: {rate:,.0f} mails/s"
             for (size, connections), rate in self.accept_rates.items()
         ]
         commits = [
@@ -47,6 +59,8 @@ class Report:
         content = {
             "results": [asdict(result) for result in self.results],
             "references": {"accept_rates": accepts, "commit_rates": self.commit_rates},
+            "edge": [{**asdict(result), "ratio": result.dead.ratio} for result in self.edge],
+            "idle": [{**asdict(result), "kb_each": result.kb_each} for result in self.idle],
         }
         path.write_text(json.dumps(content, indent=2) + "\n")
 
@@ -58,14 +72,14 @@ def _load(_: Report, result: CaseResult) -> str:
 
 def _cpu(_: Report, result: CaseResult) -> str:
     names = ("ingest", "worker", "database", "broker")
-    return "/".join(_number(result.cpu_us.get(name)) for name in names)
+    return "/".join(show_number(result.cpu_us.get(name)) for name in names)
 
 
 def _memory(_: Report, result: CaseResult) -> str:
     memory = result.memory
     peaks = [memory[name].peak_mb for name in ("ingest", "worker")]
     sums = [memory[name].total_mb if name in memory else None for name in ("database", "broker")]
-    return "/".join(_number(value) for value in (*peaks, *sums))
+    return "/".join(show_number(value) for value in (*peaks, *sums))
 
 
 def _against_null(report: Report, result: CaseResult) -> str:
@@ -88,30 +102,16 @@ def _problems(_: Report, result: CaseResult) -> str:
     return f"{figures.refused}/{figures.unanswered}/{figures.connection_errors}"
 
 
-def _latency(values: Percentiles | None) -> str:
-    if values is None:
-        return "-"
-    return f"{values.p50:.1f}/{values.p95:.1f}/{values.p99:.1f}"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
-
-
-def _size(size: int) -> str:
-    return f"{size / 1024:g} KB"
-
-
 COLUMNS: Sequence[tuple[str, Callable[[Report, CaseResult], str]]] = (
     ("database", lambda _, result: result.case.database),
-    ("size", lambda _, result: _size(result.case.size)),
+    ("size", lambda _, result: show_size(result.case.size)),
     ("conns", lambda _, result: str(result.case.connections)),
     ("ends", lambda _, result: str(result.case.endpoints)),
     ("load", _load),
-    ("accepted/s", lambda _, result: _number(result.figures.accepted_per_second)),
-    ("delivered/s", lambda _, result: _number(result.figures.delivered_per_second)),
-    ("→ 250", lambda _, result: _latency(result.figures.to_reply)),
-    ("→ receiver", lambda _, result: _latency(result.figures.to_receiver)),
+    ("accepted/s", lambda _, result: show_number(result.figures.accepted_per_second)),
+    ("delivered/s", lambda _, result: show_number(result.figures.delivered_per_second)),
+    ("→ 250", lambda _, result: show_latency(result.figures.to_reply)),
+    ("→ receiver", lambda _, result: show_latency(result.figures.to_receiver)),
     ("CPU µs", _cpu),
     ("MB", _memory),
     ("lost", lambda _, result: str(result.figures.lost)),
@@ -120,15 +120,3 @@ COLUMNS: Sequence[tuple[str, Callable[[Report, CaseResult], str]]] = (
     ("× null", _against_null),
     ("× commit", _against_commit),
 )
-
-
-def _align(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]

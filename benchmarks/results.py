@@ -40,14 +40,19 @@ class Figures:
     to_receiver: Percentiles | None  # from the 250 to the receiver
     lost: int
     duplicated: int
+    verified: int  # accepted mails that came with `pass` for DKIM and for SPF
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaseResult:
-    case: Case
+class Measurement:
     figures: Figures
     cpu_us: Mapping[str, float]  # per message, by group of processes
     memory: Mapping[str, Usage]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseResult(Measurement):
+    case: Case
 
 
 def percentiles(nanoseconds: Iterable[int]) -> Percentiles | None:
@@ -85,6 +90,7 @@ def evaluate(result: LoadResult, arrivals: Iterable[Arrival]) -> Figures:
         ),
         lost=sum(mail.unique_id not in arrived_at for mail in accepted),
         duplicated=count_duplicates(delivered),
+        verified=len({arrival.unique_id for arrival in delivered if arrival.is_verified}),
     )
 
 

@@ -14,12 +14,13 @@ class Mail:
     """One mail on its way; times are in monotonic nanoseconds, 0 for not yet."""
 
     __slots__ = (
-        "code", "content", "dot_at", "recipient", "replied_at", "started_at", "tries",
+        "code", "content", "dot_at", "mail_from", "recipient", "replied_at", "started_at", "tries",
         "unanswered", "unique_id",
     )  # fmt: skip
 
-    def __init__(self, *, unique_id: str, recipient: str, content: bytes) -> None:
+    def __init__(self, *, unique_id: str, mail_from: str, recipient: str, content: bytes) -> None:
         self.unique_id = unique_id
+        self.mail_from = mail_from
         self.recipient = recipient
         self.content = content
         self.started_at = self.dot_at = self.replied_at = 0
@@ -40,8 +41,10 @@ class Dispatcher(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher, *, client_ip: str | None = None) -> None:
+        """`client_ip` is told first, in a header of the PROXY protocol."""
         self._dispatcher = dispatcher
+        self._client_ip = client_ip
         self._rest = b""
         self._mail: Mail | None = None
         self._needs_reset = False
@@ -50,6 +53,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        if self._client_ip is not None:
+            self._transport.write(b"PROXY TCP4 %b 127.0.0.1 1 25\r\n" % self._client_ip.encode())
 
     def connection_lost(self, error: Exception | None) -> None:
         mail, self._mail = self._mail, None
@@ -74,8 +79,8 @@ class Connection(asyncio.Protocol):
         self._on_reply = self._envelope_answered
         self._transport.write(
             (b"RSET\r\n" if self._needs_reset else b"")
-            + b"MAIL FROM:<orders@load.example>\r\nRCPT TO:<%b>\r\nDATA\r\n"
-            % mail.recipient.encode()
+            + b"MAIL FROM:<%b>\r\nRCPT TO:<%b>\r\nDATA\r\n"
+            % (mail.mail_from.encode(), mail.recipient.encode())
         )
 
     def quit(self) -> None:

@@ -1,12 +1,15 @@
 """Mails of the load are ordinary and have exactly the size asked for."""
 
 import email.policy
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.mails import RUN_LENGTH, make_id, make_template
+from benchmarks.mails import LOAD_DOMAIN, RUN_LENGTH, label_of, make_id, make_template
+from benchmarks.signing import SELECTOR, make_key, make_record, sign
+from fastsmtp.mail import dkim
 
 ID = make_id("a" * RUN_LENGTH, 7)
 
@@ -50,3 +53,30 @@ def test_small_mail_is_text() -> None:
 def test_a_size_below_the_headers_is_an_error() -> None:
     with pytest.raises(ValueError, match="no room"):
         render(600)
+
+
+def test_a_signature_holds_for_every_mail_of_a_template(tmp_path: Path) -> None:
+    key = make_key(tmp_path)
+    template = make_template(
+        size=4096,
+        recipient="u0@bench.example",
+        sign=lambda raw, _: sign(raw, key=key, domain=LOAD_DOMAIN),
+    )
+    for number in (7, 8):
+        unique_id = make_id("a" * RUN_LENGTH, number)
+        mail = template.render(unique_id)
+        (signature,) = dkim.verify(mail, lambda *_: [make_record(key)])
+        assert (signature.result, signature.domain) == ("pass", LOAD_DOMAIN)
+        assert f"Message-ID: <{unique_id}>\r\n".encode() in mail
+
+
+def test_a_signature_may_name_a_domain_of_its_own_for_each_mail(tmp_path: Path) -> None:
+    key = make_key(tmp_path)
+    template = make_template(
+        size=4096,
+        recipient="u0@bench.example",
+        sign=lambda raw, label: sign(raw, key=key, domain=f"{label}.dead.example"),
+    )
+    assert dkim.find_key_names(template.render(ID)) == [
+        f"{SELECTOR}._domainkey.{label_of(ID)}.dead.example"
+    ]

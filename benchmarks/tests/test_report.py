@@ -19,6 +19,7 @@ FIGURES = Figures(
     to_receiver=None,
     lost=5,
     duplicated=6,
+    verified=0,
 )
 MEMORY = {
     "ingest": Usage(cpu_seconds=1, peak_mb=81, total_mb=80),

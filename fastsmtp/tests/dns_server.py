@@ -48,7 +48,7 @@ class NameServer:
 
 
 @contextlib.asynccontextmanager
-async def serving(answering: Answering) -> AsyncIterator[NameServer]:
+async def serving(answering: Answering, *, port: int = 0) -> AsyncIterator[NameServer]:
     server = NameServer()
     running: set[asyncio.Task[None]] = set()
 
@@ -78,7 +78,7 @@ async def serving(answering: Answering) -> AsyncIterator[NameServer]:
             if reply is not None and not self.transport.is_closing():
                 self.transport.sendto(reply, addr)
 
-    streams = await asyncio.start_server(serve_stream, "127.0.0.1", 0)
+    streams = await asyncio.start_server(serve_stream, "127.0.0.1", port)
     server.port = streams.sockets[0].getsockname()[1]
     datagrams, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         Datagrams, local_addr=("127.0.0.1", server.port)
