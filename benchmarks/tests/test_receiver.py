@@ -57,6 +57,24 @@ def test_requests_are_remembered() -> None:
     assert received[0].at < received[1].at < received[2].at
 
 
+@pytest.mark.parametrize(
+    ("content", "is_verified"),
+    [
+        (b'{"dkim_result":"pass","dkim_domain":null,"spf_result":"pass"}', True),
+        (b'{"dkim_result":"fail","spf_result":"pass"}', False),
+        (b'{"dkim_result":"pass","spf_result":"none"}', False),
+        (b'{"body_text":"\\"dkim_result\\":\\"pass\\"","spf_result":"pass"}', False),
+    ],
+)
+def test_what_verification_said_is_remembered(content: bytes, is_verified: bool) -> None:
+    async def scenario(receiver: Receiver, session: aiohttp.ClientSession) -> None:
+        async with session.post(receiver.url("/e/0"), data=content) as response:
+            await response.read()
+
+    (arrival,) = run(scenario).received
+    assert arrival.is_verified == is_verified
+
+
 def test_a_body_in_many_segments_is_one_request() -> None:
     content = body("b-run-1") + b" " * 300_000
     request = b"POST /e/0 HTTP/1.1\r\nHost: x\r\ncontent-length: %d\r\n\r\n" % len(content)
