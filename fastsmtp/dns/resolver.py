@@ -80,21 +80,26 @@ class Resolver:
         cannot exist does not exist. Askers of one question share a query, and none of them
         cancels it for the others.
         """
-        labels = split_name(name)
-        if labels is None:
+        question = _make_question(name, rdtype)
+        if question is None:
             return NO_SUCH_NAME
-        question = (b".".join(labels).decode(), rdtype)
         outcome = self._cache.get(question)
         if outcome is None:
             task = self._in_flight.get(question)
             if task is None:
-                task = asyncio.create_task(self._settle(question, dns.name.Name([*labels, b""])))
+                task = asyncio.create_task(self._settle(question))
                 self._in_flight[question] = task
                 task.add_done_callback(lambda _: self._in_flight.pop(question))
             outcome = await asyncio.shield(task)
         return unwrap(outcome)
 
-    async def _settle(self, question: Question, name: dns.name.Name) -> Outcome:
+    def peek(self, name: str, rdtype: str) -> Outcome | None:
+        """What `resolve` knows without asking anybody, None if nothing."""
+        question = _make_question(name, rdtype)
+        return NO_SUCH_NAME if question is None else self._cache.get(question)
+
+    async def _settle(self, question: Question) -> Outcome:
+        name = dns.name.Name([*question[0].encode().split(b"."), b""])
         outcome: Outcome
         try:
             async with asyncio.timeout(self._timeout), self._places:
@@ -128,6 +133,12 @@ class Resolver:
             # A server that left the end of the chain to us.
             name = found.canonical_name
         raise dns.exception.DNSException("too many CNAMEs")
+
+
+def _make_question(name: str, rdtype: str) -> Question | None:
+    """None for a name that cannot exist."""
+    labels = split_name(name)
+    return None if labels is None else (b".".join(labels).decode(), rdtype)
 
 
 def _make_stub(servers: Sequence[DNSServer], timeout: float) -> dns.asyncresolver.Resolver:

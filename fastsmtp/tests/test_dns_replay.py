@@ -53,6 +53,28 @@ def test_a_failed_lookup_raises_each_time_and_is_asked_once() -> None:
     ask(serve_zone(ZONE), conversation)
 
 
+def test_what_is_in_the_cache_needs_one_run_only() -> None:
+    runs = 0
+
+    def follow_and_count(lookup: Lookup) -> list[bytes]:
+        nonlocal runs
+        runs += 1
+        assert not lookup("no..name", "TXT").is_existing
+        return follow(lookup, 5)
+
+    async def conversation(server: NameServer) -> None:
+        nonlocal runs
+        resolver = server.resolver()
+        first = await with_answers(resolver, follow_and_count, timeout=30)
+        assert runs == 6
+        runs = 0
+        assert await with_answers(resolver, follow_and_count, timeout=30) == first
+        assert runs == 1
+        assert len(server.asked) == 5
+
+    ask(serve_zone(ZONE), conversation)
+
+
 def test_what_the_function_raises_comes_through() -> None:
     def fail(lookup: Lookup) -> None:
         raise ValueError(lookup(NAMES[0], "TXT").records)

@@ -14,6 +14,9 @@ class ToldResolver(Resolver):
         super().__init__(servers=config().dns_servers)
         self._say = say
 
+    def peek(self, name: str, rdtype: str) -> None:
+        """Nothing is known without being told."""
+
     async def resolve(self, name: str, rdtype: str) -> Answer:
         try:
             answer = await super().resolve(name, rdtype)
