@@ -77,6 +77,6 @@ def test_a_signature_may_name_a_domain_of_its_own_for_each_mail(tmp_path: Path) 
         recipient="u0@bench.example",
         sign=lambda raw, label: sign(raw, key=key, domain=f"{label}.dead.example"),
     )
-    assert dkim.find_key_names(template.render(ID)) == [
+    assert dkim.Verification(template.render(ID)).key_names == [
         f"{SELECTOR}._domainkey.{label_of(ID)}.dead.example"
     ]

@@ -62,26 +62,38 @@ class Signature:
     reason: str = ""
 
 
-def verify(raw: bytes, lookup: Lookup, *, now: float | None = None) -> list[Signature]:
-    """Verifies the first `MAX_SIGNATURES` signatures of a message, from top to bottom.
+class Verification:
+    """Of the first `MAX_SIGNATURES` signatures of a message, from top to bottom.
 
-    `raw` has CRLF at the end of its lines. `lookup(name, "TXT")` gives the records of a name
-    without a final dot, none if there is no such name, or raises TemporaryLookupError; any other
-    exception of its own passes through. All keys are asked for before anything is hashed, so a
-    lookup may end the call and have it made again. `now` is in seconds since the epoch.
-
-    Whatever the message, nothing else is raised, and the time is linear in its length.
+    `raw` has CRLF at the end of its lines; `now` is in seconds since the epoch. Whatever the
+    message, nothing is raised, and the time is linear in its length.
     """
-    message = SignedMessage(raw)
-    claims = _read_claims(message, now)
-    keys = [_find_key(claim, lookup) for claim in claims]
-    return [_verify_one(message, claim, key) for claim, key in zip(claims, keys, strict=True)]
+
+    def __init__(self, raw: bytes, *, now: float | None = None) -> None:
+        self._message = SignedMessage(raw)
+        self._claims = _read_claims(self._message, now)
+
+    @property
+    def key_names(self) -> list[str]:
+        """What `verify` will look up, each name once: to ask for all of them at a time."""
+        claims = [claim for claim in self._claims if not claim.problem]
+        return list(dict.fromkeys(claim.key_name for claim in claims))
+
+    def verify(self, lookup: Lookup) -> list[Signature]:
+        """`lookup(name, "TXT")` gives the records of a name without a final dot, none if there is
+        no such name, or raises TemporaryLookupError; any other exception of its own passes
+        through. All keys are looked up before anything is hashed.
+        """
+        keys = [_find_key(claim, lookup) for claim in self._claims]
+        return [
+            _verify_one(self._message, claim, key)
+            for claim, key in zip(self._claims, keys, strict=True)
+        ]
 
 
-def find_key_names(raw: bytes, *, now: float | None = None) -> list[str]:
-    """The names that `verify` will look up, each once: to ask for all of them at a time."""
-    claims = _read_claims(SignedMessage(raw), now)
-    return list(dict.fromkeys(claim.key_name for claim in claims if not claim.problem))
+def verify(raw: bytes, lookup: Lookup, *, now: float | None = None) -> list[Signature]:
+    """The whole of it, for who has the keys at hand."""
+    return Verification(raw, now=now).verify(lookup)
 
 
 def choose(signatures: Sequence[Signature], from_domain: str) -> Signature:

@@ -241,6 +241,29 @@ def test_a_silent_name_server_holds_up_its_own_mail_only(domain: Domain) -> None
         slow.expect(QUEUED)
 
 
+def test_all_keys_are_asked_for_at_once(domain: Domain) -> None:
+    """The first answer comes only when the last question is there."""
+    names = {f"s{number}._domainkey.example.org": f"s{number}" for number in range(2, 5)}
+    asked: set[str] = set()
+    all_asked = asyncio.Event()
+
+    async def answer(query: Query) -> bytes | None:
+        if query.name in names:
+            asked.add(query.name)
+            if asked == set(names):
+                all_asked.set()
+            await all_asked.wait()
+        return await serve_zone({name: [("TXT", publish())] for name in names})(query)
+
+    content = MAIL
+    for selector in names.values():
+        content = sign(content, s=selector)
+    with verifying(answer) as server:
+        assert send(server, content).startswith("250 ")
+    header = only_message().authentication_results
+    assert header.count("dkim=pass") == len(names)
+
+
 def test_the_deadline(domain: Domain) -> None:
     """What a dead name server leaves open is a temporary error."""
 

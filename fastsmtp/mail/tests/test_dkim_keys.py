@@ -160,7 +160,7 @@ def test_other_exceptions_of_the_lookup_pass_through(exception: type[BaseExcepti
 
 def test_the_names_of_all_keys_can_be_asked_for_beforehand() -> None:
     raw = sign(sign(sign(sign(MAIL), s="s2"), a="rsa-sha1", s="s3"))
-    names = dkim.find_key_names(raw, now=NOW)
+    names = dkim.Verification(raw, now=NOW).key_names
     assert names == [KEY_NAME, f"s2._domainkey.{DOMAIN}"]
     asked = []
 

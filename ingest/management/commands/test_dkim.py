@@ -10,7 +10,7 @@ from fastsmtp.config import config
 from fastsmtp.mail import dkim
 from fastsmtp.mail.authres import describe_dkim, write_results
 from ingest.management.verifying import ToldResolver
-from ingest.verification import fetch_keys, verify_signatures
+from ingest.verification import fetch_keys
 
 
 class Command(BaseCommand):
@@ -37,12 +37,15 @@ class Command(BaseCommand):
         self.stdout.write(write_results(config().our_hostname, results).decode().rstrip())
 
     async def _verify(self, raw: bytes) -> list[dkim.Signature]:
+        verification = dkim.Verification(raw)
+        timeout = config().smtp_auth_timeout.total_seconds()
         try:
-            async with asyncio.timeout(config().smtp_auth_timeout.total_seconds()):
-                keys = await fetch_keys(ToldResolver(self.stdout.write), raw)
+            look_up = await fetch_keys(
+                ToldResolver(self.stdout.write), verification, timeout=timeout
+            )
         except TimeoutError:
             raise CommandError("temperror: no answer within FASTSMTP_SMTP_AUTH_TIMEOUT") from None
-        return verify_signatures(raw, keys)
+        return verification.verify(look_up)
 
 
 def _describe_key(signature: dkim.Signature) -> str:
