@@ -12,7 +12,6 @@ from collections.abc import Iterable
 
 from fastsmtp.mail.headers import MAX_BLOCK_OCTETS, find_block_end, split_whole_fields
 
-_SPACE = re.compile(rb"[ \t]+")
 # The value of b= with the white space around it counts as empty (§3.5).
 _B_VALUE = re.compile(rb"((?:\A|;)[ \t\r\n]*+b[ \t\r\n]*+=)[^;]*+")
 
@@ -71,7 +70,7 @@ class SignedMessage:
 def relax_field(field: bytes) -> bytes:
     """§3.4.2: the name in lower case, one line, one space for a run of white space."""
     name, _, value = field.partition(b":")
-    value = _SPACE.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ")
+    value = _squeeze(value.replace(b"\r\n", b"")).strip(b" ")
     return b"%b:%b\r\n" % (name.rstrip(b" \t").lower(), value)
 
 
@@ -82,12 +81,17 @@ def simplify_body(body: bytes) -> bytes:
 
 def relax_body(body: bytes) -> bytes:
     """§3.4.4: also no white space at the end of a line, and elsewhere one space for a run of it."""
-    body = body.replace(b"\t", b" ")
-    while b"  " in body:  # each turn halves the longest run
-        body = body.replace(b"  ", b" ")
-    body = body.replace(b" \r\n", b"\r\n").removesuffix(b" ")
+    body = _squeeze(body).replace(b" \r\n", b"\r\n").removesuffix(b" ")
     end = _find_text_end(body)
     return body[:end] + b"\r\n" if end else b""
+
+
+def _squeeze(text: bytes) -> bytes:
+    """One space for a run of white space."""
+    text = text.replace(b"\t", b" ")
+    while b"  " in text:  # each turn halves the longest run
+        text = text.replace(b"  ", b" ")
+    return text
 
 
 def _simplify_field(field: bytes) -> bytes:
