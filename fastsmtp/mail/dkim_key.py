@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -100,7 +101,9 @@ def _read_record(tags: Tags, algorithm: str) -> Key:
     return Key(public, is_testing=b"y" in flags, is_strict=b"s" in flags)
 
 
+@lru_cache(maxsize=256)
 def _load(kind: bytes, data: bytes) -> RSAPublicKey | Ed25519PublicKey:
+    """Kept: OpenSSL prepares a key when it is first used, which costs as much as to verify."""
     if kind == b"ed25519":
         return Ed25519PublicKey.from_public_bytes(data)
     key = load_der_public_key(data)  # also takes a bare RSAPublicKey, the letter of §3.6.1

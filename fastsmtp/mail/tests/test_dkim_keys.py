@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fastsmtp.mail import dkim
 from fastsmtp.mail.dkim import Signature, TemporaryLookupError
+from fastsmtp.mail.dkim_key import read_key
 from fastsmtp.mail.tests.signing import (
     DOMAIN,
     KEY_NAME,
@@ -170,3 +171,8 @@ def test_the_names_of_all_keys_can_be_asked_for_beforehand() -> None:
 
     dkim.verify(raw, lookup, now=NOW)
     assert list(dict.fromkeys(asked)) == names
+
+
+def test_a_key_is_prepared_once() -> None:
+    keys = [read_key([publish(), noise], "rsa-sha256") for noise in (b"v=spf1", b"something else")]
+    assert keys[0].public is keys[1].public
