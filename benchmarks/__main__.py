@@ -37,9 +37,11 @@ def main() -> None:
                 report.results.append(_run(case, arguments))
             _measure_references(report, arguments)
         if "edge" in arguments.only:
-            report.edge += [_run_edge(database, arguments) for database in arguments.database]
+            for database in arguments.database:
+                report.edge.append(_run_edge(database, arguments))
         if "idle" in arguments.only:
-            report.idle += _run_idle(arguments)
+            for idle in _run_idle(arguments):
+                report.idle.append(idle)
     except (ProcessFailed, CommandFailed, ServerNotFound, TimeoutError) as error:
         sys.exit(f"\nThe benchmark stopped: {error}")
     except KeyboardInterrupt:
@@ -136,12 +138,14 @@ def _run_edge(database: str, arguments: argparse.Namespace) -> EdgeResult:
     return result
 
 
-def _run_idle(arguments: argparse.Namespace) -> list[IdleResult]:
+def _run_idle(arguments: argparse.Namespace) -> Iterator[IdleResult]:
     line = ProgressLine("idle connections")
     with tempfile.TemporaryDirectory(prefix="fastsmtp-bench-") as folder:
-        results = run_idle(database=arguments.database[0], folder=Path(folder), progress=line.show)
-    line.finish(", ".join(f"{result.peak_mb:.0f} MB {result.kind}" for result in results))
-    return results
+        for result in run_idle(
+            database=arguments.database[0], folder=Path(folder), progress=line.show
+        ):
+            line.finish(f"{result.connections} {result.kind}, {result.peak_mb:.0f} MB")
+            yield result
 
 
 def _measure_references(report: Report, arguments: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 """How much memory clients cost that are only connected, and whether others notice them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,34 +41,31 @@ def run_idle(
     progress: Progress,
     plain: int = PLAIN,
     encrypted: int = TLS,
-) -> list[IdleResult]:
+) -> Iterator[IdleResult]:
     """A fresh installation for each kind: the peak of one must not hide that of the other."""
-    results = []
     for kind, count in (("plain", plain), ("TLS", encrypted)):
         place = folder / kind
         place.mkdir()
         pair, tls_port = KeyPair.generate(place), free_port()
-        environment = {
-            "FASTSMTP_SMTP_TLS_CERT": str(pair.certificate),
-            "FASTSMTP_SMTP_TLS_KEY": str(pair.key),
-            "FASTSMTP_SMTP_TLS_PORT": str(tls_port),
-        }
         with build(
             database=database,
             endpoints=1,
             folder=place,
             progress=progress,
-            environment=environment,
+            environment={
+                "FASTSMTP_SMTP_TLS_CERT": str(pair.certificate),
+                "FASTSMTP_SMTP_TLS_KEY": str(pair.key),
+                "FASTSMTP_SMTP_TLS_PORT": str(tls_port),
+            },
         ) as bench:
-            wait_until(lambda port=tls_port: is_listening(port))  # type: ignore[misc]
             port = tls_port if kind == "TLS" else bench.stack.smtp_port
-            results.append(_measure(bench, kind, port, count))
-    return results
+            yield _measure(bench, kind, port, count)
 
 
 def _measure(bench: Bench, kind: str, port: int, count: int) -> IdleResult:
     load = Load(port=bench.stack.smtp_port, recipients=bench.recipients, count=MAILS, rate=RATE)
     bench.warm_up(load)
+    wait_until(lambda: is_listening(port))
     before = _ingest_peak(bench)
     bench.progress(f"opening {count} connections")
     clients, connected = _connect(bench, kind, port, count)

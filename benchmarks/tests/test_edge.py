@@ -33,7 +33,9 @@ def test_a_phase_that_was_disturbed_does_not_count() -> None:
 
 
 def test_idle_clients_are_held_while_mail_is_taken(tmp_path: Path) -> None:
-    results = run_idle(database="sqlite", folder=tmp_path, progress=quiet, plain=60, encrypted=20)
+    results = list(
+        run_idle(database="sqlite", folder=tmp_path, progress=quiet, plain=60, encrypted=20)
+    )
     assert [(result.kind, result.connections) for result in results] == [
         ("plain", 60),
         ("TLS", 20),
