@@ -11,6 +11,7 @@ a process of its own. Three parts, in one installation:
    could only delay others by making them wait.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +28,8 @@ from benchmarks.signing import make_key
 CONNECTIONS = 50
 WAITING_SESSIONS = 20
 ROUNDS = 4  # of the third part
-MARGIN = 1.0  # seconds that the waiting sessions go on longer than the others
+WAIT = 5.0  # seconds, the resolver's timeout: after these as many sessions wait as ever will
+MARGIN = 1.0  # seconds that they go on longer than the others
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def _alternate(bench: Bench, load: Load) -> DeadResolver:
     for _ in range(ROUNDS):
         quiet = bench.run(replace(load, run=make_run()))
         waiting = LoadProcess(_make_waiting(load), folder=bench.folder)
+        time.sleep(WAIT)
         disturbed = bench.run(replace(load, run=make_run()))
         waited = waiting.finish()
         without.append(_p99(quiet))
@@ -123,13 +126,14 @@ def _alternate(bench: Bench, load: Load) -> DeadResolver:
 
 
 def _make_waiting(load: Load) -> Load:
-    """Each mail from a domain of its own, so that no answer or failure is known already."""
+    """Each mail from a domain of its own, so that no answer or failure is known already; one after
+    the other, as strangers come, not all at the same moment."""
     return replace(
         load,
         run=make_run(),
         connections=WAITING_SESSIONS,
-        rate=None,
-        seconds=(load.seconds or 0) + MARGIN,
+        rate=WAITING_SESSIONS / WAIT,
+        seconds=WAIT + (load.seconds or 0) + MARGIN,
         sender_domain=f"*.{DEAD_DOMAIN}",
     )
 
