@@ -106,9 +106,13 @@ def _asks_servers(item: pytest.Item) -> bool:
     )
 
 
+def remove_run_dir() -> None:
+    shutil.rmtree(RUN_DIR, ignore_errors=True)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not WORKER:
-        shutil.rmtree(RUN_DIR, ignore_errors=True)
+        remove_run_dir()
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,12 @@ BEFORE_STARTTLS = {"NOOP", "EHLO", "STARTTLS", "QUIT"}  # RFC 3207 §4
 CLOSING = ("221", "421")  # RFC 5321 §4.2.1: with these the connection ends
 
 
+def upper(keyword: str) -> str:
+    """Verbs and parameters are ASCII in any case (RFC 5321 §2.4). What Unicode folds into ASCII is
+    none: `ſTARTTLS`."""
+    return keyword.upper() if keyword.isascii() else keyword
+
+
 class Dialogue(Connection):
     _error_count = 0
     _command_count = 0  # since the last mail
@@ -48,7 +54,7 @@ class Dialogue(Connection):
             return self._count_error(replies.LINE_TOO_LONG)
         verb, _, arg = line.decode(errors="surrogateescape").rstrip("\r\n").partition(" ")
         try:
-            return self._count_error(await self._obey(verb.upper(), arg.strip(" \t")))
+            return self._count_error(await self._obey(upper(verb), arg.strip(" \t")))
         except Gone:
             raise
         except Exception:

@@ -11,7 +11,7 @@ from fastsmtp.mail.address import Mailbox, parse_mailbox, parse_reverse_path
 from ingest import replies
 from ingest.backpressure import Backpressure
 from ingest.budget import Reservation
-from ingest.dialogue import Dialogue
+from ingest.dialogue import Dialogue, upper
 from ingest.rates import Rate
 
 READ_SIZE = 256 * 1024
@@ -80,14 +80,14 @@ class SMTPProtocol(Dialogue):
     def _apply_mail_parameters(self, parameters: list[str]) -> str | None:
         for parameter in parameters:
             name, _, value = parameter.partition("=")
-            match name.upper():
+            match upper(name):
                 case "SIZE":
-                    if not value.isdecimal():
+                    if not (value.isascii() and value.isdecimal()):
                         return replies.BAD_PARAMETER
-                    if int(value[:20]) > (self.data_size_limit or 0):
+                    if int(value) > (self.data_size_limit or 0):
                         return replies.TOO_LARGE
                 case "BODY":
-                    if value.upper() not in BODY_TYPES:
+                    if upper(value) not in BODY_TYPES:
                         return replies.BAD_PARAMETER
                 case "SMTPUTF8":
                     if value:
@@ -112,7 +112,7 @@ class SMTPProtocol(Dialogue):
         path, parameters = _split_path(arg, "TO:")
         if path is None:
             return replies.RCPT_SYNTAX
-        if any(item.partition("=")[0].upper() not in RCPT_PARAMETERS for item in parameters):
+        if any(upper(item.partition("=")[0]) not in RCPT_PARAMETERS for item in parameters):
             return replies.UNKNOWN_PARAMETER
         try:
             return parse_mailbox(path)
@@ -151,11 +151,12 @@ class SMTPProtocol(Dialogue):
         """
         # The line break that ended the DATA command makes a lone first dot an end as well.
         data = bytearray(b"\r\n")
-        limit = (self.data_size_limit or 0) + len(END_OF_DATA)
+        limit = self.data_size_limit or 0
+        most = limit * 4 // 3 + len(END_OF_DATA)  # if every line is a dot, and has two
         is_too_large = False
         searched = 0
         while (end := data.find(END_OF_DATA, searched)) < 0:
-            if len(data) > limit:
+            if len(data) > most:
                 is_too_large = True
             if is_too_large:
                 del data[: -len(END_OF_DATA) + 1]
@@ -165,7 +166,8 @@ class SMTPProtocol(Dialogue):
             reservation.grow(0 if is_too_large else len(chunk))
         self._push_back(data[end + len(END_OF_DATA) :])
         del data[end + 2 :]
-        if is_too_large or len(data) - 2 > (self.data_size_limit or 0):
+        # Doubled dots are not counted (RFC 1870 §3).
+        if is_too_large or len(data) - 2 - data.count(b"\r\n.") > limit:
             return replies.TOO_LARGE
         breaks = data.count(b"\r\n")
         is_bare = data.count(b"\n") != breaks or data.count(b"\r") != breaks

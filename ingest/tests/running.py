@@ -78,6 +78,15 @@ class ServerInThread:
         return len(self._conversations())
 
     @property
+    def held_bytes(self) -> int:
+        """Of DATA in progress."""
+        return self.server._handler._budget.used
+
+    @property
+    def counted_connections(self) -> int:
+        return self.server._connections._count
+
+    @property
     def is_storing(self) -> bool:
         """A session has read its message and not answered yet."""
         return any(
