@@ -196,7 +196,9 @@ class Connection(SMTP):
         assert self.tls_context is not None
         self._reader._buffer.clear()  # type: ignore[attr-defined]
         try:
-            await self._writer.start_tls(self.tls_context)
+            await self._writer.start_tls(
+                self.tls_context, ssl_handshake_timeout=self.limits.handshake
+            )
         except OSError as error:
             log.info("no TLS with %s: %s", self.session.client_ip, error)
             self.connection_lost(error)

@@ -15,6 +15,7 @@ class Limits:
 
     idle: float = 300.0  # seconds without a byte (RFC 5321 §4.5.3.2.7)
     proxy_header: float = 5.0  # seconds for the header of the PROXY protocol
+    handshake: float = 30.0  # seconds for that of TLS
     transaction: float = 15 * 60.0  # seconds from MAIL to the end of the data
     errors: int = 20  # commands of a session that are no SMTP
     commands: int = 1000  # of a session since its last mail

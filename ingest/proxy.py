@@ -5,22 +5,8 @@ in version 2 (https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt). Whoe
 can claim to be anybody, so only configured networks may; and from those it is required.
 """
 
-import asyncio
-import logging
-import os
 import re
-import socket
-import ssl
-from collections.abc import Callable, Sequence
-from functools import partial
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import cast
-
-from ingest.limits import is_in
-from ingest.session import peer_address
-
-log = logging.getLogger(__name__)
-_tasks: set[asyncio.Task[None]] = set()  # the event loop itself does not keep its tasks alive
+from ipaddress import IPv4Address, IPv6Address
 
 V1_PREFIX = b"PROXY "
 V1_MAX = 107  # bytes with the line break (§2.1)
@@ -102,64 +88,3 @@ def _parse_v2(header: bytes) -> str | None:
 def _text(address: IPv6Address) -> str:
     """An IPv4 client of a proxy that listens on IPv6 is counted and trusted as what it is."""
     return str(address.ipv4_mapped or address)
-
-
-class Doorman(asyncio.Protocol):
-    """Reads the header, not a byte more, and leaves the socket to a new session.
-
-    What follows may be in the same packet, and a TLS handshake cannot be given what a transport
-    has read already. So this one's transport ends before it reads, and a copy of its socket stays.
-    """
-
-    def __init__(
-        self,
-        new_session: Callable[[str | None], asyncio.BaseProtocol],
-        *,
-        networks: Sequence[IPv4Network | IPv6Network],
-        tls: ssl.SSLContext | None,
-        seconds: float,
-    ) -> None:
-        """`tls` is for a port that speaks it from the first byte after the header, which has to
-        come within so many `seconds`."""
-        self._new_session = new_session
-        self._networks = networks
-        self._tls = tls
-        self._seconds = seconds
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        peer = peer_address(transport)
-        connection = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
-        connection.setblocking(False)
-        cast(asyncio.Transport, transport).abort()
-        task = asyncio.get_running_loop().create_task(self._admit(connection, peer))
-        _tasks.add(task)
-        task.add_done_callback(_tasks.discard)
-
-    async def _admit(self, connection: socket.socket, peer: str) -> None:
-        try:
-            client = await self._client(connection) if is_in(peer, self._networks) else None
-        except EOFError:  # such is the health check of many a balancer
-            connection.close()
-            return
-        except (ValueError, OSError) as error:
-            log.info(
-                "connection of proxy %s closed: %s", peer, str(error) or "no PROXY header in time"
-            )
-            connection.close()
-            return
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(
-                partial(self._new_session, client), connection, ssl=self._tls
-            )
-        except OSError as error:
-            log.info("no TLS with %s: %s", client or peer, error)
-
-    async def _client(self, connection: socket.socket) -> str | None:
-        header = b""
-        async with asyncio.timeout(self._seconds):
-            while count := missing(header):
-                chunk = await asyncio.get_running_loop().sock_recv(connection, count)
-                if not chunk:
-                    raise EOFError
-                header += chunk
-        return parse(header)

@@ -12,10 +12,10 @@ from fastsmtp.dns import Resolver
 from ingest.backpressure import Backpressure
 from ingest.bell import Bell
 from ingest.budget import ByteBudget
+from ingest.door import Door
 from ingest.handler import Handler
 from ingest.limits import ConnectionCount, Limits
 from ingest.protocol import SMTPProtocol
-from ingest.proxy import Doorman
 from ingest.rates import Rate
 from ingest.shared_rates import SharedRates
 from ingest.tls import Certificate
@@ -40,9 +40,17 @@ class Server:
         self._config = config
         self._has_siblings = has_siblings
         self._limits = limits
-        self._connections = ConnectionCount(
+        new_count = partial(
+            ConnectionCount,
             most=config.smtp_max_connections,
             most_per_address=config.smtp_max_connections_per_address,
+        )
+        self._connections = new_count()
+        self._door = Door(
+            waiting=new_count(),
+            proxies=config.smtp_proxy_networks,
+            trusted=config.smtp_trusted_networks,
+            limits=limits,
         )
         self._backpressure = Backpressure(config.queue_max_pending)
         self._rates: dict[str, Rate] = {}
@@ -85,6 +93,7 @@ class Server:
         await self._follow_certificate(certificate, stopping)
         for listener in listeners:
             listener.close()
+        await self._door.close()
         await self._drain()
         await asyncio.to_thread(self._handler.stop)
         await asyncio.to_thread(self._writer.stop)
@@ -112,19 +121,11 @@ class Server:
     ) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         new_session = partial(self._session, starttls)
-        networks = self._config.smtp_proxy_networks
-        new_doorman = partial(
-            Doorman,
-            new_session,
-            networks=networks,
-            tls=implicit,
-            seconds=self._limits.proxy_header,
-        )
+        has_door = implicit is not None or self._config.smtp_proxy_networks
         return await loop.create_server(
-            new_doorman if networks else new_session,
+            self._door.protocol(new_session, tls=implicit) if has_door else new_session,
             self._config.smtp_host,
             port,
-            ssl=None if networks else implicit,
             backlog=BACKLOG,
             reuse_port=self._has_siblings or None,
         )

@@ -87,6 +87,11 @@ class ServerInThread:
         return self.server._connections._count
 
     @property
+    def waiting_connections(self) -> int:
+        """At the door."""
+        return self.server._door._waiting._count
+
+    @property
     def is_storing(self) -> bool:
         """A session has read its message and not answered yet."""
         return any(

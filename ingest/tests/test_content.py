@@ -116,14 +116,26 @@ def test_commands_may_follow_the_end_at_once(port: int) -> None:
 SMUGGLED = b"MAIL FROM:<boss@example.com>\r\nRCPT TO:<info@example.com>\r\nDATA\r\nfalse\r\n"
 
 
-@pytest.mark.parametrize(
-    "end",
-    [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\n", b"\r\n.\r", b"\r\n\0.\r\n"],
-)
-def test_only_crlf_dot_crlf_ends_a_message(port: int, end: bytes) -> None:
+# Every end that is none: what stands before and behind the dot, without NUL or with one.
+NO_ENDS = [
+    before + nul + b"." + behind
+    for nul in (b"", b"\0")
+    for before in (b"\n", b"\r", b"\r\n")
+    for behind in (b"\n", b"\r", b"\r\n")
+    if (before, nul, behind) != (b"\r\n", b"", b"\r\n")
+]
+
+
+@pytest.mark.parametrize("is_split", [False, True], ids=["one burst", "split at every byte"])
+@pytest.mark.parametrize("end", NO_ENDS, ids=repr)
+def test_only_crlf_dot_crlf_ends_a_message(port: int, end: bytes, is_split: bool) -> None:
     """SMTP smuggling: what one server takes for the end and another does not."""
+    data = b"text" + end + SMUGGLED
     with begin_data(port) as talk:
-        talk.send(b"Subject: Hello\r\n\r\ntext" + end + SMUGGLED + b".\r\n")
+        talk.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in [bytes([byte]) for byte in data] if is_split else [data]:
+            talk.send(piece)
+        talk.send(b".\r\n")
         talk.expect(BARE)
         assert talk.ask("NOOP") == "250 2.0.0 Ok"
     assert contents() == []
@@ -205,9 +217,7 @@ class TestNormalized:
         assert send_mail(port, sent).startswith("250 ")
         assert contents() == [stored]
 
-    @pytest.mark.parametrize(
-        "end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\n\0.\r\n"]
-    )
+    @pytest.mark.parametrize("end", NO_ENDS, ids=repr)
     def test_no_other_end_ends_it(self, port: int, end: bytes) -> None:
         """What a smuggler hides behind one stays content (CVE-2023-51764)."""
         with begin_data(port) as talk:

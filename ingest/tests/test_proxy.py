@@ -233,7 +233,7 @@ def test_a_failed_handshake_harms_nobody(server: ServerInThread) -> None:
 def test_junk_of_a_proxy_is_closed_without_a_word(
     server: ServerInThread, name: str, port: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "ingest.proxy"), Talk(getattr(server, port)) as talk:
+    with caplog.at_level(logging.INFO, "ingest.door"), Talk(getattr(server, port)) as talk:
         talk.send(BAD[name])
         assert talk.is_closed
         wait_until(lambda: bool(caplog.records))

@@ -173,6 +173,21 @@ def test_tls_1_1_is_refused(plain: Talk, trust: ssl.SSLContext) -> None:
         encrypt(plain, trust)
 
 
+@pytest.mark.parametrize("ciphers", ["aNULL", "eNULL", "kRSA", "AES128-SHA", "ECDHE+SHA1"])
+def test_weak_ciphers_are_refused(plain: Talk, trust: ssl.SSLContext, ciphers: str) -> None:
+    """Without authentication, encryption, forward secrecy, or with CBC and SHA-1 (RFC 9325 §4)."""
+    trust.maximum_version = ssl.TLSVersion.TLSv1_2
+    trust.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        encrypt(plain, trust)
+
+
+def test_tls_1_2_has_forward_secrecy(plain: Talk, trust: ssl.SSLContext) -> None:
+    trust.maximum_version = ssl.TLSVersion.TLSv1_2
+    encrypt(plain, trust)
+    assert plain.cipher.startswith("ECDHE-")
+
+
 @pytest.mark.parametrize("is_implicit", [False, True], ids=["STARTTLS", "TLS port"])
 def test_a_failed_handshake_harms_nobody_else(server: ServerInThread, is_implicit: bool) -> None:
     with Talk(server.tls_port if is_implicit else server.port) as talk:
