@@ -10,9 +10,9 @@ from fastsmtp.config import Config, ConfigError
 
 log = logging.getLogger(__name__)
 
-# Of TLS 1.2; those of 1.3 are all good. Forward secrecy and authenticated encryption alone (RFC
-# 9325 §4.2), however the system's OpenSSL was configured.
-CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!eNULL"
+# Of TLS 1.2; those of 1.3 are all good. Forward secrecy always (RFC 9325 §4.1), however the
+# system's OpenSSL was configured. CBC stays, at the end: older Windows servers have nothing better.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:!AESCCM:!aNULL:!eNULL:!SHA1"
 
 type _Version = tuple[tuple[int, int, int], ...] | None
 
