@@ -229,13 +229,13 @@ def test_a_silent_name_server_holds_up_its_own_mail_only(domain: Domain) -> None
 
     async def answer(query: Query) -> bytes | None:
         if query.name == "slow.example":
-            await asyncio.to_thread(is_released.wait)
+            await asyncio.to_thread(is_released.wait, 60)
         return await serve_zone(zone())(query)
 
     with verifying(answer) as server, begin(server, mail_from="ada@slow.example") as slow:
         slow.send(MAIL + b".\r\n")
-        for _ in range(10):
-            assert send(server, SIGNED).startswith("250 ")
+        for number in range(10):
+            assert send(server, b"X-Number: %d\r\n" % number + SIGNED).startswith("250 ")
         assert len(contents()) == 10
         is_released.set()
         slow.expect(QUEUED)
