@@ -22,7 +22,7 @@ import uvloop
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from delivery import claims, jobs, lanes, recorder, routing
+from delivery import claims, jobs, lanes, recorder, routing, unrouted
 from delivery.calls import Caller
 from delivery.hunger import Hunger, LaneRun
 from delivery.jobs import Job
@@ -281,5 +281,5 @@ class Courier:
     async def _route_overdue(self) -> None:
         overdue = [uuid.UUID(int=0)] * OVERDUE_MESSAGES
         while len(overdue) == OVERDUE_MESSAGES:
-            overdue = await self._in_thread("look", routing.overdue, OVERDUE_MESSAGES)
+            overdue = await self._in_thread("look", unrouted.overdue, OVERDUE_MESSAGES)
             self._wake(await self._in_thread("look", routing.route, overdue))

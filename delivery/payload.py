@@ -6,13 +6,12 @@ from typing import Any
 
 import orjson
 
+from delivery.content import read_mail
 from delivery.jobs import Job
-from delivery.trace import trace_fields
+from delivery.trace import received
 from fastsmtp.config import config
 from fastsmtp.mail.address import split_tag
 from fastsmtp.mail.attachment import Attachment
-from fastsmtp.mail.authres import remove_forged
-from fastsmtp.mail.message import parse
 
 SCHEMA_VERSION = 1
 EVENT = "email.received"
@@ -24,10 +23,9 @@ def build(job: Job, raw: bytes) -> bytes:
 
 
 def describe(job: Job, raw: bytes) -> dict[str, Any]:
-    # Who believes a header that bears our name believes us.
-    mail = parse(remove_forged(raw, config().our_hostname))
+    mail = read_mail(raw, job.authentication_results)
     headers: dict[str, str] = {}
-    for name, value in (*trace_fields(job), *mail.headers):
+    for name, value in (("Received", received(job)), *mail.headers):
         headers.setdefault(name, value)
     local_part, _, _ = job.recipient_address.rpartition("@")
     return {

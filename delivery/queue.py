@@ -5,15 +5,16 @@ lost; whatever it raises has stored nothing.
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from itertools import batched
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Domain
-from delivery import repetitions
+from delivery import lanes, repetitions
 from delivery.models import Delivery, Endpoint, Lane, Message, RawChunk, RawMessage, Recipient
 from delivery.models.message import CHUNK_SIZE
 from delivery.submission import Submission
@@ -146,6 +147,51 @@ def delete_recipient(recipient: Recipient) -> int:
     return cancelled
 
 
+def release(delivery_ids: Collection[uuid.UUID]) -> int:
+    """Those of them that are quarantined become due now; returns how many.
+
+    One that never got an endpoint (`routing_error`), or whose endpoint is gone, stays.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        quarantined = Delivery.objects.filter(
+            id__in=delivery_ids, status=Delivery.Status.QUARANTINED, endpoint__isnull=False
+        )
+        woken = lanes.wake(set(quarantined.values_list("endpoint_id", flat=True)), at=now)
+        return _update_in_order(
+            quarantined.filter(endpoint_id__in=woken),
+            status=Delivery.Status.PENDING,
+            reason="",
+            tries=0,
+            due_at=now,
+        )
+
+
+def discard(delivery_ids: Collection[uuid.UUID]) -> int:
+    """Nothing more is done for those of them that are quarantined or held; returns how many.
+
+    One that is being sent is not held: its call may succeed.
+    """
+    chosen = Delivery.objects.filter(id__in=delivery_ids)
+    with transaction.atomic():
+        theirs = Lane.objects.filter(endpoint_id__in=chosen.values("endpoint_id"))
+        disabled = [
+            lane.pk
+            for lane in theirs.select_for_update().order_by("pk")
+            if lane.state == Lane.State.DISABLED
+        ]
+        is_sending = Q(claimed_until__gt=timezone.now())
+        is_held = Q(status__in=Delivery.OPEN, endpoint_id__in=disabled) & ~is_sending
+        return _update_in_order(
+            chosen.filter(Q(status=Delivery.Status.QUARANTINED) | is_held),
+            status=Delivery.Status.DISCARDED,
+            reason="discarded",
+            due_at=None,
+            claim_id=None,
+            claimed_until=None,
+        )
+
+
 def _cancel(domain_id: uuid.UUID, *, reason: str, **conditions: object) -> int:
     endpoints = Endpoint.objects.filter(domain_id=domain_id).values("id")
     # The lanes' locks come first: routing that is about to add deliveries waits for us, and then
@@ -161,14 +207,17 @@ def _cancel(domain_id: uuid.UUID, *, reason: str, **conditions: object) -> int:
 
 
 def _cancel_deliveries(ids: Sequence[uuid.UUID], reason: str) -> int:
-    # Locked in the order in which the recorder writes: neither waits for the other for ever.
-    open_ones = Delivery.objects.filter(id__in=ids, due_at__isnull=False)
-    list(open_ones.select_for_update().order_by("id").values_list("id"))
-    return open_ones.update(
+    return _update_in_order(
+        Delivery.objects.filter(id__in=ids, due_at__isnull=False),
         status=Delivery.Status.CANCELLED,
         reason=reason,
         due_at=None,
         claim_id=None,
         claimed_until=None,
-        updated_at=timezone.now(),
     )
+
+
+def _update_in_order(deliveries: QuerySet[Delivery], **values: object) -> int:
+    """Locked in the order in which the recorder writes: neither waits for the other for ever."""
+    list(deliveries.select_for_update().order_by("id").values_list("id"))
+    return deliveries.update(updated_at=timezone.now(), **values)

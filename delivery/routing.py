@@ -8,19 +8,20 @@ import logging
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from delivery import endpoints, lanes
+from delivery import endpoints, lanes, unrouted
 from delivery.models import Delivery, Message, Recipient
+from delivery.unrouted import Unrouted
+from delivery.verdicts import Verdicts
 from fastsmtp import maillog
 from fastsmtp.bulk import Insert, Select, placeholders, to_database
 from fastsmtp.crash import crash_point
 from fastsmtp.ids import uuid7
-from rules.engine import evaluate
-from rules.facts import Action, Facts, Verdict
+from rules.facts import Action, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ Status = Delivery.Status
 
 MAX_TRIES = 5
 RETRY_DELAY = timedelta(seconds=5)  # doubled after every try
+MAX_REASON_LENGTH = 255
 
 _insert = Insert(
     Delivery,
@@ -41,6 +43,7 @@ _insert = Insert(
     "status",
     "reason",
     "tags",
+    "preserve_raw",
     "due_at",
     "created_at",
     "updated_at",
@@ -53,27 +56,7 @@ _STATUS = {
 }
 
 
-class Unrouted(NamedTuple):
-    """The columns of a message that routing reads."""
-
-    id: uuid.UUID
-    domain_id: uuid.UUID
-    rcpt_to: list[list[str]]  # address, recipient id
-    mail_from: str
-    from_address: str
-    subject: str
-    size: int
-    client_ip: str
-    refusal: str
-    route_tries: int
-
-
-_key = to_database(Message._meta.pk)
-_select_unrouted = Select(
-    """SELECT {} FROM messages
-    WHERE id IN ({ids}) AND route_due_at IS NOT NULL ORDER BY id {lock}""",
-    *((Message, name) for name in Unrouted._fields),
-)
+_key = to_database(Recipient._meta.pk)
 _select_urls = Select(
     "SELECT {} FROM recipients WHERE id IN ({ids})", (Recipient, "id"), (Recipient, "webhook_url")
 )
@@ -104,24 +87,15 @@ def route(message_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     return set().union(*(route([message_id]) for message_id in message_ids))
 
 
-def overdue(limit: int) -> list[uuid.UUID]:
-    """Messages that no task has routed in time, oldest first."""
-    return list(
-        Message.objects.filter(route_due_at__lte=timezone.now())
-        .order_by("route_due_at")
-        .values_list("id", flat=True)[:limit]
-    )
-
-
 def _route(message_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     if not message_ids:
         return set()
     now = timezone.now()
     with transaction.atomic():
-        messages = _lock_unrouted(message_ids)
+        messages = unrouted.lock(message_ids)
         rows = list(_rows(messages, now))
         _insert.execute(rows)
-        _mark_routed(messages)
+        unrouted.mark_routed(messages)
         due = {row["endpoint_id"] for row in rows if row["due_at"] is not None}
         gone = due - lanes.wake(due, at=now)
         if gone:
@@ -132,29 +106,14 @@ def _route(message_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     return due
 
 
-def _lock_unrouted(message_ids: Sequence[uuid.UUID]) -> list[Unrouted]:
-    """Those that nobody else has routed or is routing; they stay locked until the commit."""
-    lock = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update else ""
-    ids = [_key(message_id) for message_id in message_ids]
-    rows = _select_unrouted.rows(ids, ids=placeholders(ids), lock=lock)
-    return [Unrouted(*row) for row in rows]
-
-
-def _mark_routed(messages: Sequence[Unrouted]) -> None:
-    ids = [_key(message.id) for message in messages]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE messages SET route_due_at = NULL WHERE id IN ({placeholders(ids)})", ids
-        )
-
-
 def _rows(messages: Sequence[Unrouted], now: datetime) -> Iterator[dict[str, Any]]:
     """One delivery for each recipient of each message."""
     ids = {uuid.UUID(recipient_id) for message in messages for _, recipient_id in message.rcpt_to}
     urls = _recipient_urls(ids)
+    verdicts = Verdicts(messages)
     for message in messages:
         for address, recipient_id in message.rcpt_to:
-            verdict = _decide(message, address)
+            verdict = verdicts.decide(message, address)
             url = urls.get(uuid.UUID(recipient_id))
             yield _row(message, address, uuid.UUID(recipient_id), verdict, url, now)
 
@@ -162,23 +121,6 @@ def _rows(messages: Sequence[Unrouted], now: datetime) -> Iterator[dict[str, Any
 def _recipient_urls(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     keys = [_key(recipient_id) for recipient_id in ids]
     return {row[0]: row[1] for row in _select_urls.rows(keys, ids=placeholders(keys))}
-
-
-def _decide(message: Unrouted, address: str) -> Verdict:
-    if message.refusal:
-        return Verdict(action=Action.DROP, reason=message.refusal)
-    return evaluate(_facts(message, address))
-
-
-def _facts(message: Unrouted, address: str) -> Facts:
-    return Facts(
-        recipient=address,
-        envelope_from=message.mail_from,
-        subject=message.subject,
-        from_address=message.from_address,
-        size=message.size,
-        client_ip=message.client_ip,
-    )
 
 
 def _row(
@@ -189,7 +131,7 @@ def _row(
     recipient_url: str | None,
     now: datetime,
 ) -> dict[str, Any]:
-    status, reason = _STATUS[verdict.action], verdict.reason
+    status, reason = _STATUS[verdict.action], verdict.reason[:MAX_REASON_LENGTH]
     url = verdict.webhook_url_override or recipient_url
     if recipient_url is None or url is None:
         status, reason, url = Status.CANCELLED, "the recipient was deleted", None
@@ -204,6 +146,7 @@ def _row(
         "status": status.value,
         "reason": reason,
         "tags": list(verdict.tags),
+        "preserve_raw": verdict.preserve_raw,
         "due_at": now if status is Status.PENDING else None,
         "created_at": now,
         "updated_at": now,
@@ -224,7 +167,7 @@ def _log(rows: list[dict[str, Any]]) -> None:
 def _defer(message_id: uuid.UUID) -> None:
     """Not now: later, or for people to look at."""
     with transaction.atomic():
-        for message in _lock_unrouted([message_id]):
+        for message in unrouted.lock([message_id]):
             tries = message.route_tries + 1
             again_at: datetime | None = timezone.now() + RETRY_DELAY * 2 ** (tries - 1)
             if tries >= MAX_TRIES:

@@ -14,7 +14,7 @@ from celery import Celery
 from celery.signals import worker_init, worker_shutdown
 from django.db import InterfaceError, OperationalError
 
-from delivery import lanes, repetitions, routing
+from delivery import lanes, repetitions, routing, unrouted
 from delivery.courier import DUE_LANES, OVERDUE_MESSAGES, Courier
 from fastsmtp.celery import app
 from fastsmtp.config import config
@@ -62,7 +62,7 @@ def dispatch_due(**_: Any) -> None:
     """What the courier does once a second by itself, rung by beat: two bells are safer than one."""
     with unit_of_work():
         courier().wake(lanes.due(DUE_LANES))
-        courier().wake(routing.route(routing.overdue(OVERDUE_MESSAGES)))
+        courier().wake(routing.route(unrouted.overdue(OVERDUE_MESSAGES)))
 
 
 @app.task(name="delivery.forget_receptions", ignore_result=True)

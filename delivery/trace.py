@@ -1,5 +1,4 @@
-"""The fields that we put in front of a message as delivered (RFC 5321 §4.4, RFC 8601). The bytes as
-received stay as they are."""
+"""The Received field that we put in front of a message as delivered (RFC 5321 §4.4)."""
 
 from delivery.jobs import Job
 from fastsmtp.config import config
@@ -7,15 +6,8 @@ from fastsmtp.mail.headers import decode_header
 from fastsmtp.mail.trace import write_received
 
 
-def trace_fields(job: Job) -> list[tuple[str, str]]:
-    """Names and values as a reader sees them, unfolded; the topmost first."""
-    fields = [("Received", _received(job))]
-    if job.authentication_results:
-        fields.append(("Authentication-Results", job.authentication_results))
-    return fields
-
-
-def _received(job: Job) -> str:
+def received(job: Job) -> str:
+    """Its value as a reader sees it, unfolded. The bytes as received stay as they are."""
     _, _, value = write_received(
         helo=job.helo,
         client_ip=job.client_ip,

@@ -49,6 +49,11 @@ def decided(*, message_id: UUID, recipient: str, status: str, reason: str) -> No
     log.info(status, message=str(message_id), recipient=recipient, reason=reason)
 
 
+def rule_failed(*, message_id: UUID, recipient: str, rule: str, error: str) -> None:
+    """A rule could not be evaluated; the others decided."""
+    log.warning("rule_failed", message=str(message_id), recipient=recipient, rule=rule, error=error)
+
+
 def attempted(
     *,
     message_id: UUID,

@@ -1,11 +1,33 @@
+import re
+
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
 
-from accounts.models import Domain
-from fastsmtp.orm import Record
+from accounts.models import DirectoryEntry, Domain
+from fastsmtp.webhook_url import validate_webhook_url
+from rules.conditions import InvalidCondition, compile_condition
+
+MAX_TAGS = 20  # of one rule
+
+_TAG = re.compile(r"[^\s,](?:[^,]{0,62}[^\s,])?")
 
 
-class RuleSet(Record):
+def validate_tags(tags: object) -> None:
+    """Raises ValidationError."""
+    if not isinstance(tags, list):
+        raise ValidationError("must be a list of tags", code="not_a_list")
+    if len(tags) > MAX_TAGS:
+        raise ValidationError(f"a rule adds at most {MAX_TAGS} tags", code="too_many_tags")
+    for tag in tags:
+        if not isinstance(tag, str) or not _TAG.fullmatch(tag) or not tag.isprintable():
+            raise ValidationError(
+                "a tag is 1 to 64 characters without commas, control characters and outer spaces",
+                code="invalid_tag",
+            )
+
+
+class RuleSet(DirectoryEntry):
     """Rules that belong together. Sets are evaluated by priority, highest first, then by name."""
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="rulesets")
@@ -25,7 +47,7 @@ class RuleSet(Record):
         return self.name
 
 
-class Rule(Record):
+class Rule(DirectoryEntry):
     """One condition and what follows from it."""
 
     class Operator(models.TextChoices):
@@ -59,9 +81,52 @@ class Rule(Record):
     add_tags = models.JSONField(default=list, blank=True)
     preserve_raw = models.BooleanField(default=False)
 
+    warnings: tuple[str, ...] = ()  # what `full_clean` accepted, but somebody should know
+
     class Meta:
         db_table = "rules"
         ordering = ["order", "id"]
 
     def __str__(self) -> str:
         return f"{self.action} when {self.field} {self.operator} {self.value}".rstrip()
+
+    def clean(self) -> None:
+        errors: dict[str, ValidationError] = {}
+        for name, check in (
+            ("value", self._check_condition),
+            ("add_tags", self._check_tags),
+            ("webhook_url_override", self._check_override),
+        ):
+            try:
+                check()
+            except InvalidCondition as error:
+                errors[error.part] = ValidationError(str(error), code="invalid_condition")
+            except ValidationError as error:
+                errors[name] = error
+        if errors:
+            raise ValidationError(errors)
+
+    def _check_condition(self) -> None:
+        # What is missing or no operator at all has its error already.
+        if self.field and self.operator in self.Operator.values and self.value is not None:
+            compile_condition(
+                field=self.field,
+                operator=self.operator,
+                value=self.value,
+                case_sensitive=self.case_sensitive,
+            )
+
+    def _check_tags(self) -> None:
+        if self.add_tags is None:
+            return
+        validate_tags(self.add_tags)
+        if self.action == self.Action.TAG and not self.add_tags:
+            raise ValidationError("the action tag needs at least one tag", code="tags_missing")
+
+    def _check_override(self) -> None:
+        if not self.webhook_url_override:
+            return
+        if self.action != self.Action.FORWARD:
+            raise ValidationError("only the action forward has another URL", code="not_forwarded")
+        warning = validate_webhook_url(self.webhook_url_override)
+        self.warnings = (warning,) if warning else ()

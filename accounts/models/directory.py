@@ -1,4 +1,6 @@
-"""The directory: which addresses exist. Ingest caches it and follows one version number."""
+"""The directory: which addresses exist, and what rules say about their mail. Ingest and routing
+cache it and follow one version number.
+"""
 
 from typing import Any
 
@@ -49,7 +51,7 @@ class DirectoryQuerySet(models.QuerySet[Any]):
 
 
 class DirectoryEntry(Record):
-    """Base of the rows that decide whether an address exists."""
+    """Base of the rows that decide whether an address exists, and what becomes of its mail."""
 
     objects = DirectoryQuerySet.as_manager()
 

@@ -48,6 +48,8 @@ class Delivery(models.Model):
     status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
     reason = models.CharField(max_length=255, blank=True)
     tags = models.JSONField(default=list)
+    # A rule wants the bytes as received to be kept, whatever the domain's policy says.
+    preserve_raw = models.BooleanField(default=False, db_default=False)
     # Where in the retry schedule it is: counted before the call, given back when throttled, set
     # to 0 by a manual retry. `attempts` counts all calls ever made.
     tries = models.PositiveSmallIntegerField(default=0, db_default=0)

@@ -5,10 +5,9 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from accounts.models import DirectoryEntry, Domain
-from fastsmtp.config import config
-from fastsmtp.http import AddressNotAllowed, check_url
 from fastsmtp.mail.address import parse_mailbox
 from fastsmtp.orm import EncryptedJSONField
+from fastsmtp.webhook_url import validate_webhook_url
 
 CATCH_ALL = ""
 
@@ -33,16 +32,6 @@ def validate_headers(headers: object) -> None:
             raise ValidationError(f"{name} is set by FastSMTP", code="reserved_header")
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
             raise ValidationError(f"the value of {name} is not allowed", code="invalid_header")
-
-
-def validate_webhook_url(url: str) -> str | None:
-    """A warning for a name that does not resolve yet; raises ValidationError."""
-    try:
-        return check_url(url, config().address_policy)
-    except AddressNotAllowed as error:
-        raise ValidationError(str(error), code="address_not_allowed") from None
-    except ValueError as error:
-        raise ValidationError(str(error), code="invalid_url") from None
 
 
 def normalize_local_part(text: str) -> str:

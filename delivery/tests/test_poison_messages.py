@@ -7,8 +7,9 @@ import pytest
 from django.utils import timezone
 
 from delivery.models import Delivery, Message, Recipient
-from delivery.routing import MAX_TRIES, RETRY_DELAY, overdue, route
+from delivery.routing import MAX_TRIES, RETRY_DELAY, route
 from delivery.tests.submissions import ids_of, receive
+from delivery.unrouted import overdue
 
 pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
 

@@ -9,9 +9,10 @@ from django.utils import timezone
 from accounts.models import Domain
 from delivery.models import Delivery, Endpoint, Lane, Message, Recipient
 from delivery.queue import delete_recipient
-from delivery.routing import overdue, route
+from delivery.routing import route
 from delivery.tests.records import URL
 from delivery.tests.submissions import found, ids_of, receive
+from delivery.unrouted import overdue
 from fastsmtp.ids import uuid7
 
 pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]

@@ -6,9 +6,10 @@ import pytest
 from django.db import connection, transaction
 
 from delivery.models import Delivery, Endpoint, Message, Recipient
-from delivery.routing import overdue, route
+from delivery.routing import route
 from delivery.tests.submissions import ids_of, receive
 from delivery.tests.threads import at_once
+from delivery.unrouted import overdue
 
 pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
 

@@ -1,4 +1,4 @@
-"""What a verdict makes of a delivery. The rules forward everything yet, so it is given here."""
+"""What a verdict makes of a delivery, whatever rule it comes from."""
 
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from accounts.models import Domain
 from delivery import routing
 from delivery.models import Delivery, Endpoint
 from delivery.tests.records import URL
+from delivery.unrouted import Unrouted
 from fastsmtp.ids import uuid7
 from rules.facts import Action, Verdict
 
@@ -22,7 +23,7 @@ OTHER_URL = "http://127.0.0.1:9/other"
 
 def _row(domain: Domain, verdict: Verdict, *, recipient_url: str | None = URL) -> dict[str, Any]:
     recipient_id = uuid7()
-    message = routing.Unrouted(
+    message = Unrouted(
         id=uuid7(),
         domain_id=domain.id,
         rcpt_to=[[ADDRESS, str(recipient_id)]],
@@ -31,6 +32,10 @@ def _row(domain: Domain, verdict: Verdict, *, recipient_url: str | None = URL) -
         subject="",
         size=0,
         client_ip="192.0.2.1",
+        dkim_result="none",
+        dkim_domain=None,
+        spf_result="none",
+        spf_domain=None,
         refusal="",
         route_tries=0,
     )
@@ -65,6 +70,16 @@ def test_a_mail_that_is_held_back_keeps_its_way(
 def test_another_url(domain: Domain) -> None:
     row = _row(domain, Verdict(webhook_url_override=OTHER_URL))
     assert _url_of(row["endpoint_id"]) == row["webhook_url"] == OTHER_URL
+
+
+def test_a_reason_is_cut_to_what_its_column_holds(domain: Domain) -> None:
+    row = _row(domain, Verdict(action=Action.DROP, reason="x" * 300))
+    assert row["reason"] == "x" * 255
+
+
+@pytest.mark.parametrize("preserve_raw", [False, True])
+def test_the_wish_to_keep_the_raw_message(domain: Domain, preserve_raw: bool) -> None:
+    assert _row(domain, Verdict(preserve_raw=preserve_raw))["preserve_raw"] is preserve_raw
 
 
 def test_tags(domain: Domain) -> None:
