@@ -107,8 +107,10 @@ class Rule(DirectoryEntry):
             raise ValidationError(errors)
 
     def _check_condition(self) -> None:
-        # What is missing or no operator at all has its error already.
-        if self.field and self.operator in self.Operator.values and self.value is not None:
+        if self.value is None:  # which Django lets pass, since it may be blank
+            raise InvalidCondition("value", "must be a text")
+        # A missing field or an unknown operator has its error already.
+        if self.field and self.operator in self.Operator.values:
             compile_condition(
                 field=self.field,
                 operator=self.operator,
@@ -117,8 +119,6 @@ class Rule(DirectoryEntry):
             )
 
     def _check_tags(self) -> None:
-        if self.add_tags is None:
-            return
         validate_tags(self.add_tags)
         if self.action == self.Action.TAG and not self.add_tags:
             raise ValidationError("the action tag needs at least one tag", code="tags_missing")

@@ -1,14 +1,16 @@
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
     RangeDateTimeFilter,
 )
-from unfold.decorators import display
+from unfold.decorators import action, display
 
+from delivery import queue
 from delivery.admin.messages import NO_SUBJECT
 from delivery.admin.readonly import RecordAdmin, RecordInline
 from delivery.admin.status import shown_status, status_label
@@ -51,6 +53,7 @@ class DeliveryAdmin(RecordAdmin):
     search_fields = ["recipient_address", "message__internet_message_id", "message__subject"]
     ordering = ["-id"]  # ids grow with time, and have an index
     inlines = [AttemptsInline]
+    actions = ["release", "discard"]
     fieldsets = [
         (None, {"fields": ["recipient_address", "subject", "state", "reason"]}),
         (
@@ -71,8 +74,18 @@ class DeliveryAdmin(RecordAdmin):
             "Belongs to",
             {"fields": ["id", "message", "domain", "recipient", "endpoint", "webhook_url"]},
         ),
-        ("Verdict", {"fields": ["generation", "tags"]}),
+        ("Verdict", {"fields": ["generation", "tags", "preserve_raw"]}),
     ]
+
+    @action(description="Release what is quarantined")
+    def release(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+        count = queue.release(list(chosen.values_list("id", flat=True)))
+        messages.info(request, f"{count} deliveries were released.")
+
+    @action(description="Discard what is quarantined or held")
+    def discard(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+        count = queue.discard(list(chosen.values_list("id", flat=True)))
+        messages.info(request, f"{count} deliveries were discarded.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["state", "subject"]

@@ -1,4 +1,4 @@
-"""Every change of who may get mail raises the version that ingest follows."""
+"""Every change of who may get mail, and of its rules, raises the version that others follow."""
 
 from collections.abc import Callable
 
@@ -27,6 +27,8 @@ CHANGES: dict[str, Callable[[Domain], object]] = {
     "recipients are created in bulk": lambda domain: Recipient.objects.bulk_create(
         [Recipient(domain=domain, local_part="sales", webhook_url=URL)]
     ),
+    "a rule set is created": lambda domain: domain.rulesets.create(name="Spam"),
+    "a rule is created": lambda domain: domain.rulesets.create(name="Spam").rules.create(),
     "recipients are updated in bulk": lambda domain: Recipient.objects.bulk_update(
         domain.recipients.all(), ["is_enabled"]
     ),
