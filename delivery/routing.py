@@ -175,16 +175,8 @@ def _defer(message_id: uuid.UUID) -> None:
                 Delivery.objects.create(
                     message_id=message.id,
                     domain_id=message.domain_id,
-                    recipient_address=_first_address(message.rcpt_to),
+                    recipient_address=unrouted.first_address(message.rcpt_to),
                     status=Status.QUARANTINED,
                     reason="routing_error",
                 )
             Message.objects.filter(id=message.id).update(route_due_at=again_at, route_tries=tries)
-
-
-def _first_address(rcpt_to: object) -> str:
-    """Empty where there is none: its shape may be just what was wrong with the message."""
-    match rcpt_to:
-        case [[str(address), *_], *_]:
-            return address[:320]
-    return ""

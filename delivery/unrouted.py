@@ -61,3 +61,11 @@ def overdue(limit: int) -> list[uuid.UUID]:
         .order_by("route_due_at")
         .values_list("id", flat=True)[:limit]
     )
+
+
+def first_address(rcpt_to: object) -> str:
+    """Empty where there is none: its shape may be just what was wrong with the message."""
+    match rcpt_to:
+        case [[str(address), *_], *_]:
+            return address[:320]
+    return ""

@@ -1,5 +1,8 @@
 from django.urls import path
 
-from delivery.views import RecipientsView
+from delivery.views import RecipientsView, RulesTestView
 
-urlpatterns = [path("domains/<str:domain_id>/recipients", RecipientsView.as_view())]
+urlpatterns = [
+    path("domains/<str:domain_id>/recipients", RecipientsView.as_view()),
+    path("domains/<str:domain_id>/rules/test", RulesTestView.as_view()),
+]

@@ -5,7 +5,7 @@ those of all small messages together then, of a large one when its turn comes.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property, partial
 
 from delivery.content import read_mail
@@ -35,27 +35,12 @@ class Verdicts:
         rulesets = self._rulesets[message.domain_id]
         if not rulesets:
             return Verdict()
-        evaluation = evaluate(rulesets, self._facts(message, address))
+        evaluation = evaluate(rulesets, facts_of(message, address, partial(self._mail, message.id)))
         for step in evaluation.errors:
             maillog.rule_failed(
                 message_id=message.id, recipient=address, rule=step.rule.name, error=step.error
             )
         return evaluation.verdict
-
-    def _facts(self, message: Unrouted, address: str) -> Facts:
-        return Facts(
-            recipient=address,
-            envelope_from=message.mail_from,
-            subject=message.subject,
-            from_address=message.from_address,
-            size=message.size,
-            client_ip=message.client_ip,
-            dkim_result=message.dkim_result,
-            dkim_domain=message.dkim_domain,
-            spf_result=message.spf_result,
-            spf_domain=message.spf_domain,
-            mail=partial(self._mail, message.id),
-        )
 
     def _read_mail(self, message_id: uuid.UUID) -> ParsedMessage:
         stored = self._small.get(message_id) or _with_raw.get(id=message_id)
@@ -72,3 +57,19 @@ class Verdicts:
             if message.size <= SMALL and self._rulesets[message.domain_id]
         ]
         return _with_raw.in_bulk(ids)
+
+
+def facts_of(message: Unrouted | Message, address: str, mail: Callable[[], ParsedMessage]) -> Facts:
+    return Facts(
+        recipient=address,
+        envelope_from=message.mail_from,
+        subject=message.subject,
+        from_address=message.from_address,
+        size=message.size,
+        client_ip=message.client_ip,
+        dkim_result=message.dkim_result,
+        dkim_domain=message.dkim_domain,
+        spf_result=message.spf_result,
+        spf_domain=message.spf_domain,
+        mail=mail,
+    )

@@ -12,7 +12,9 @@ api_v1: list[URLPattern | URLResolver] = [
     path("health", health.health),
     path("ready", health.ready),
     path("", include("accounts.urls")),
+    # Before the rules, whose paths would take `rules/test` for a rule.
     path("", include("delivery.urls")),
+    path("", include("rules.urls")),
 ]
 
 urlpatterns = [

@@ -34,6 +34,14 @@ def post(path: str, body: Any) -> Any:
     return call("POST", path, body)
 
 
+def patch(path: str, body: Any) -> Any:
+    return call("PATCH", path, body)
+
+
+def delete(path: str) -> Any:
+    return call("DELETE", path)
+
+
 def errors(response: Any) -> dict[str, str]:
     """Pointer → code of a problem document."""
     assert response["Content-Type"] == "application/problem+json"
