@@ -19,7 +19,8 @@ from fastsmtp.config import Config
 from fastsmtp.dns import Lookup, Missing, Resolver, TemporaryDNSError, with_answers
 from fastsmtp.mail import dkim, spf
 from fastsmtp.mail.authres import MethodResult, describe_dkim, describe_spf, write_results
-from fastsmtp.mail.headers import decode_header, summarize
+from fastsmtp.mail.headers import summarize
+from fastsmtp.mail.words import decode_header
 from ingest.limits import is_in
 from ingest.session import ClientSession
 from ingest.transaction import Transaction

@@ -14,6 +14,9 @@ from fastsmtp.mail.headers import find_block_end, split_whole_fields
 
 # What needs no quotes in a pvalue: a token, or a mailbox with a plain local part.
 _PLAIN = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*(?:@[A-Za-z0-9_.-]+)?")
+# Of what we wrote ourselves: no comments, and white space only between pairs.
+_RESULT = re.compile(r'(?:[^";]|"(?:[^"\\]|\\.)*+"?)*+')
+_PAIR = re.compile(r'([a-z0-9.-]++)=("(?:[^"\\]|\\.)*+"|[^\s;]++)')
 _COMMENT_TOKEN = re.compile(rb"[ \t\r\n]++|\\.|[()]|[^ \t\r\n\\()]++", re.DOTALL)
 _VALUE = re.compile(rb'"((?:[^"\\]|\\.)*+)"|([^\x00-\x20()<>@,;:\\"/\[\]?=]++)', re.DOTALL)
 _FIELD_NAME = re.compile(rb"^authentication-results[ \t]*+:", re.IGNORECASE | re.MULTILINE)
@@ -59,6 +62,24 @@ def write_results(authserv_id: str, results: Iterable[MethodResult]) -> bytes:
     return write_field("Authentication-Results", *parts)
 
 
+def read_results(value: str) -> list[MethodResult]:
+    """What `write_results` wrote, from the value of the field (unfolded): the way back."""
+    results = []
+    for part in _split(value)[1:]:  # the first is the authserv-id
+        found = [(name, _unquote(text)) for name, text in _PAIR.findall(part)]
+        if found:
+            (method, result), *others = found
+            results.append(
+                MethodResult(
+                    method=method,
+                    result=result,
+                    reason=next((text for name, text in others if name == "reason"), ""),
+                    properties=tuple(pair for pair in others if pair[0] != "reason"),
+                )
+            )
+    return results
+
+
 def remove_forged(raw: bytes, authserv_id: str) -> bytes:
     """The message without the results that somebody else signed with our name.
 
@@ -78,6 +99,15 @@ def _write_result(result: MethodResult) -> str:
         words.append(f"reason={quote(result.reason)}")
     words += [f"{name}={_write_value(value)}" for name, value in result.properties]
     return " ".join(words)
+
+
+def _split(value: str) -> list[str]:
+    """At the semicolons that stand outside of quotes."""
+    return [part for part in _RESULT.findall(value) if part]
+
+
+def _unquote(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith('"') else text
 
 
 def _write_value(text: str) -> str:

@@ -2,20 +2,43 @@
 
 The body is the first text/plain and the first text/html leaf that belong together; every other
 leaf is an attachment (a forwarded message too, with its bytes intact). Body text has `\\n` for
-every line break, whatever the mail had, and is otherwise as sent: a final line break stays. A
-message that has only HTML has no `body_text` here.
+every line break, whatever the mail had, and is otherwise as sent: a final line break stays.
 
-Nothing in here raises, whatever the bytes: what is wrong with them is named in `defects`.
+Nothing in here raises, whatever the bytes: what is wrong with them is named in `defects`, and a
+field that a limit cut in `truncated`. What not every reader wants is made when it is asked for.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 
-from fastsmtp.mail.attachment import Attachment, make_attachment, read_disposition
+from fastsmtp.mail.attachment import Attachment, make_attachment, make_unpacked
+from fastsmtp.mail.bodies import choose_body, read_text
 from fastsmtp.mail.decoding import decode_text
-from fastsmtp.mail.headers import decode_header, find_address, index_fields
-from fastsmtp.mail.parts import Part, split_message
+from fastsmtp.mail.headers import index_fields
+from fastsmtp.mail.html_text import make_text
+from fastsmtp.mail.invites import MAX_EVENTS, CalendarError, Event, read_events
+from fastsmtp.mail.mailboxes import HeaderMailbox, find_address, read_mailboxes
+from fastsmtp.mail.part import Part
+from fastsmtp.mail.parts import split_message
+from fastsmtp.mail.reply import MAX_LENGTH, SplitReply, split_reply
+from fastsmtp.mail.tnef import TNEFError, unpack
+from fastsmtp.mail.words import decode_header
 
-_BODY_TYPES = ("text/plain", "text/html")
+MAX_MAILBOXES = 1000  # of one field
+MAX_CALENDARS = 5
+
+_CALENDAR_TYPES = ("text/calendar", "application/ics")
+_TNEF_TYPES = ("application/ms-tnef", "application/vnd.ms-tnef")
+_ADDRESS_FIELDS = ("from", "to", "cc", "bcc", "reply-to", "sender")
+
+
+@dataclass(slots=True)
+class _Notes:
+    """Sets that keep their order."""
+
+    defects: dict[str, None] = field(default_factory=dict)
+    truncated: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +46,7 @@ class ParsedMessage:
     """All text is valid UTF-8 without NUL. A field that the message lacks is ''.
 
     `headers` are all fields in order, decoded, repeats kept; the named ones are the first of
-    their name. `from_address` is the bare address of the first mailbox. `defects` are stable
-    words such as `final_boundary_missing`.
+    their name. `from_address` is the bare address of the first mailbox.
     """
 
     headers: tuple[tuple[str, str], ...]
@@ -37,22 +59,101 @@ class ParsedMessage:
     reply_to: str
     in_reply_to: str
     references: str
-    body_text: str
-    body_html: str
     attachments: tuple[Attachment, ...]
-    defects: tuple[str, ...]
+    _fields: dict[bytes, bytes] = field(repr=False)
+    _text: Part | None = field(repr=False)
+    _html: Part | None = field(repr=False)
+    _notes: _Notes = field(repr=False)
+
+    @property
+    def defects(self) -> tuple[str, ...]:
+        """Stable words such as `final_boundary_missing`: what was found wrong so far. A field that
+        is made on demand adds its own when it is made.
+        """
+        return tuple(self._notes.defects)
+
+    @property
+    def truncated(self) -> tuple[str, ...]:
+        """Names of fields (of the payload) that a limit cut; likewise."""
+        return tuple(self._notes.truncated)
+
+    @cached_property
+    def addresses(self) -> dict[str, tuple[HeaderMailbox, ...]]:
+        """The mailboxes of From, To, Cc, Bcc, Reply-To and Sender, by the field's name in lower
+        case. Of a repeated field the first counts.
+        """
+        return {name: self._read_mailboxes(name) for name in _ADDRESS_FIELDS}
+
+    @cached_property
+    def body_text(self) -> str:
+        """The plain text, made from the HTML if there is only that."""
+        if self._text is not None:
+            return self._read_body(self._text, "body_text")
+        text, is_whole = make_text(self.body_html)
+        if not is_whole:
+            self._notes.truncated["body_text"] = None
+        return text
+
+    @cached_property
+    def body_html(self) -> str:
+        return "" if self._html is None else self._read_body(self._html, "body_html")
+
+    @cached_property
+    def reply(self) -> SplitReply:
+        """`body_text` taken apart into what is new, quoted and signature."""
+        if len(self.body_text) > MAX_LENGTH:
+            self._notes.defects["text_too_long_to_split"] = None
+        return split_reply(self.body_text)
+
+    @cached_property
+    def events(self) -> tuple[tuple[int, Event], ...]:
+        """The events of calendar parts, each with the index of its attachment. One that is there
+        twice (many programs send an invitation as a part and as a file) counts once.
+        """
+        found: dict[Event, int] = {}
+        parts = [part for part in self.attachments if part.content_type in _CALENDAR_TYPES]
+        is_whole = len(parts) <= MAX_CALENDARS
+        for part in parts[:MAX_CALENDARS]:
+            try:
+                events, has_all = read_events(decode_text(part.content, part.charset))
+            except CalendarError:
+                self._notes.defects["calendar_unreadable"] = None
+                continue
+            is_whole = is_whole and has_all
+            for event in events:
+                found.setdefault(event, part.index)
+        if not is_whole or len(found) > MAX_EVENTS:
+            self._notes.truncated["calendar"] = None
+        return tuple((index, event) for event, index in islice(found.items(), MAX_EVENTS))
+
+    def _read_body(self, part: Part, name: str) -> str:
+        text, is_whole = read_text(part)
+        if not is_whole:
+            self._notes.truncated[name] = None
+        return text
+
+    def _read_mailboxes(self, name: str) -> tuple[HeaderMailbox, ...]:
+        mailboxes = read_mailboxes(self._fields.get(name.encode(), b""))
+        found = tuple(islice(mailboxes, MAX_MAILBOXES))
+        if len(found) == MAX_MAILBOXES and next(mailboxes, None):
+            self._notes.truncated["addresses"] = None
+        return found
 
 
 def parse(raw: bytes) -> ParsedMessage:
     """Reads a message as it came over SMTP, with CRLF or LF line ends."""
     split = split_message(raw)
+    notes = _Notes(defects=dict.fromkeys(split.defects))
+    if not split.is_header_whole:
+        notes.truncated["headers"] = None
     headers = tuple((name.decode("ascii"), decode_header(value)) for name, value in split.fields)
     first = {name.lower(): value for name, value in reversed(headers)}
-    text, html = _choose_body(split.leaves)
+    fields = index_fields(split.fields)
+    text, html = choose_body(split.leaves)
     others = [part for part in split.leaves if part is not text and part is not html]
     return ParsedMessage(
         headers=headers,
-        from_address=find_address(index_fields(split.fields).get(b"from", b"")),
+        from_address=find_address(fields.get(b"from", b"")),
         subject=first.get("subject", ""),
         date=first.get("date", ""),
         message_id=first.get("message-id", ""),
@@ -61,38 +162,28 @@ def parse(raw: bytes) -> ParsedMessage:
         reply_to=first.get("reply-to", ""),
         in_reply_to=first.get("in-reply-to", ""),
         references=first.get("references", ""),
-        body_text=_read_text(text),
-        body_html=_read_text(html),
-        attachments=tuple(make_attachment(part, index=i) for i, part in enumerate(others)),
-        defects=tuple(split.defects),
+        attachments=_attach(others, notes),
+        _fields=fields,
+        _text=text,
+        _html=html,
+        _notes=notes,
     )
 
 
-def _choose_body(leaves: list[Part]) -> tuple[Part | None, Part | None]:
-    """The text and the HTML of the body.
-
-    Plain text after HTML counts only as the alternative of it: elsewhere it is the footer that
-    a mailing list or a virus scanner added.
-    """
-    candidates = [part for part in leaves if _may_be_body(part)]
-    text = next((part for part in candidates if part.content_type == "text/plain"), None)
-    html = next((part for part in candidates if part.content_type == "text/html"), None)
-    if text and html and candidates[0] is html:
-        is_alternative = html.alternative is not None and html.alternative == text.alternative
-        text = text if is_alternative else None
-    return text, html
-
-
-def _may_be_body(part: Part) -> bool:
-    if part.content_type not in _BODY_TYPES:
-        return False
-    disposition, parameters = read_disposition(part)
-    is_named = "filename" in parameters or "name" in part.parameters
-    return disposition != "attachment" and (part.is_root or not is_named)
-
-
-def _read_text(part: Part | None) -> str:
-    if part is None:
-        return ""
-    text = decode_text(part.decode(), part.parameters.get("charset")).removeprefix("\ufeff")
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+def _attach(parts: list[Part], notes: _Notes) -> tuple[Attachment, ...]:
+    """The files in a `winmail.dat` stand behind it."""
+    attachments: list[Attachment] = []
+    for part in parts:
+        attachment = make_attachment(part, index=len(attachments))
+        attachments.append(attachment)
+        if part.content_type in _TNEF_TYPES or attachment.filename.lower() == "winmail.dat":
+            try:
+                files = unpack(attachment.content)
+            except TNEFError:
+                notes.defects["winmail_unreadable"] = None
+                continue
+            attachments += [
+                make_unpacked(file, index=index)
+                for index, file in enumerate(files, len(attachments))
+            ]
+    return tuple(attachments)

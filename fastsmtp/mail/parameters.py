@@ -5,10 +5,11 @@ RFC 2231 adds charsets and continuations to them (`filename*0*=…`). What sende
 """
 
 import re
+from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 from fastsmtp.mail.decoding import decode_text
-from fastsmtp.mail.headers import decode_header, unfold
+from fastsmtp.mail.words import decode_header, unfold
 
 # A value is quoted, or whatever stands before the next semicolon.
 _PARAMETER = re.compile(rb';\s*+([^\s;="]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^;]*+))', re.DOTALL)
@@ -17,31 +18,36 @@ _QUOTED_PAIR = re.compile(rb'\\(["\\])')
 # `name*1*` → name, number and whether the value is percent-encoded.
 _EXTENDED = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*?)")
 
+MAX_PARAMETERS = 100
+MAX_VALUE_OCTETS = 1024  # before it is decoded
+
 type _Segments = dict[int, tuple[bytes, bool]]
 
 
 def parse_parameters(value: bytes) -> tuple[str, dict[str, str]]:
     """The value in lower case without its parameters, and these by lower-case name, decoded.
 
-    The first of two with one name counts, an RFC 2231 form before a plain one. Never raises.
+    The first of two with one name counts, an RFC 2231 form before a plain one. No more than
+    `MAX_PARAMETERS` are read, and of one in its plain form `MAX_VALUE_OCTETS`. Never raises.
     """
     value = unfold(value)
     main, semicolon, rest = value.partition(b";")
     plain: dict[str, str] = {}
     extended: dict[str, _Segments] = {}
     if semicolon:
-        for name, quoted, token in _PARAMETER.findall(b";" + rest):
+        for parameter in islice(_PARAMETER.finditer(b";" + rest), MAX_PARAMETERS):
+            name, quoted, token = parameter.groups(b"")
             content = _QUOTED_PAIR.sub(rb"\1", quoted) if quoted else token.strip()
             _add(name.decode("latin-1").lower(), content, plain, extended)
-    for name, segments in extended.items():
-        plain[name] = _join(segments)
+    for label, segments in extended.items():
+        plain[label] = _join(segments)
     return main.strip().decode("latin-1").lower(), plain
 
 
 def _add(name: str, content: bytes, plain: dict[str, str], extended: dict[str, _Segments]) -> None:
     parts = _EXTENDED.fullmatch(name) if "*" in name else None
     if parts is None:
-        plain.setdefault(name, decode_header(content))
+        plain.setdefault(name, decode_header(content[:MAX_VALUE_OCTETS]))
     else:
         segments = extended.setdefault(parts[1], {})
         segments.setdefault(int(parts[2] or 0), (content, bool(parts[3])))

@@ -7,56 +7,48 @@ what is inside of it even if the inner one is missing. A part is a pair of offse
 
 import re
 from dataclasses import dataclass
+from os.path import commonprefix
 from typing import NamedTuple
 
-from fastsmtp.mail.decoding import decode_transfer
-from fastsmtp.mail.headers import Fields, find_block_end, index_fields, split_fields
+from fastsmtp.mail.headers import (
+    MAX_BLOCK_OCTETS,
+    PART_FIELDS,
+    Fields,
+    bound_fields,
+    find_block_end,
+    index_fields,
+    split_part_fields,
+)
 from fastsmtp.mail.parameters import parse_parameters
+from fastsmtp.mail.part import Part, is_content_type
 
 MAX_DEPTH = 50
 MAX_PARTS = 1000
+MAX_LOOKS = 300_000  # lines that look like a delimiter and are none
 
-_CONTENT_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
 _EMPTY_LINE = re.compile(rb"\r?\n")
-
-
-@dataclass(slots=True)
-class Part:
-    """A leaf of the MIME tree: its fields, and where in `raw` its still encoded body is (nowhere,
-    if `end` is not behind `start`).
-
-    `alternative` numbers the innermost multipart/alternative around it.
-    """
-
-    raw: bytes
-    header: dict[bytes, bytes]
-    content_type: str
-    parameters: dict[str, str]
-    start: int
-    end: int
-    alternative: int | None
-    is_root: bool
-
-    def decode(self) -> bytes:
-        """The body without its transfer encoding."""
-        encoding = self.header.get(b"content-transfer-encoding", b"").strip().lower()
-        return decode_transfer(memoryview(self.raw)[self.start : self.end], encoding)
 
 
 @dataclass(frozen=True, slots=True)
 class SplitMessage:
-    """The fields of the message, its leaves in their order, and what was wrong with it."""
+    """The fields of the message, its leaves in their order, and what was wrong with it.
+
+    `is_header_whole` tells whether no limit cut the fields.
+    """
 
     fields: Fields
     leaves: list[Part]
     defects: list[str]
+    is_header_whole: bool
 
 
 def split_message(raw: bytes) -> SplitMessage:
     """Never raises. What is too deep or too much for the limits stays together as one leaf."""
     splitter = _Splitter(raw)
     splitter.run()
-    return SplitMessage(splitter.root_fields, splitter.leaves, list(splitter.defects))
+    return SplitMessage(
+        splitter.root_fields, splitter.leaves, list(splitter.defects), splitter.is_header_whole
+    )
 
 
 class _Multipart(NamedTuple):
@@ -77,11 +69,14 @@ class _Splitter:
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.root_fields: Fields = []
+        self.is_header_whole = True
         self.leaves: list[Part] = []
         self.defects: dict[str, None] = {}  # a set that keeps its order
         self._open: dict[bytes, _Multipart] = {}  # by boundary, the innermost last
         self._leaf: Part | None = None  # where we are, if that is inside of a leaf
         self._entered = 0
+        self._looks = 0
+        self._prefix = b""  # of the delimiters of all that is open
 
     def run(self) -> None:
         position = self._enter(0)
@@ -105,22 +100,29 @@ class _Splitter:
         """Reads the fields of the part that begins at `start`; returns where its body begins."""
         self._entered += 1
         end = find_block_end(self.raw, start)
-        fields = split_fields(self.raw, start, end)
-        if self._entered == 1:
-            self.root_fields = fields
         empty_line = _EMPTY_LINE.match(self.raw, end)
-        if empty_line:
-            end = empty_line.end()
-        elif end < len(self.raw):
+        body = empty_line.end() if empty_line else end
+        problems = []
+        if end - start >= MAX_BLOCK_OCTETS:
+            problems.append("header_too_large")
+        elif not empty_line and end < len(self.raw):
             self.defects["header_end_missing"] = None
-        self._begin(index_fields(fields), end)
-        return end
+        if self._entered == 1:
+            self.root_fields, cuts = bound_fields(self.raw, start, end)
+            problems += cuts
+            self.is_header_whole = not problems
+            header = index_fields(self.root_fields)
+        else:
+            header = index_fields(split_part_fields(self.raw, start, end))
+        self.defects.update(dict.fromkeys(problems))
+        self._begin({name: header[name] for name in PART_FIELDS & header.keys()}, body)
+        return body
 
     def _begin(self, header: dict[bytes, bytes], start: int) -> None:
         parent = next(reversed(self._open.values()), None)
         default = "message/rfc822" if parent and parent.subtype == "digest" else "text/plain"
         content_type, parameters = parse_parameters(header.get(b"content-type", b""))
-        if not _CONTENT_TYPE.fullmatch(content_type):
+        if not is_content_type(content_type):
             content_type = default  # RFC 2045 §5.2, RFC 2046 §5.1.5
         alternative = parent.alternative if parent else None
         if content_type.startswith("multipart/"):
@@ -130,6 +132,7 @@ class _Splitter:
                 subtype = content_type.removeprefix("multipart/")
                 around = self._entered if subtype == "alternative" else alternative
                 self._open[boundary] = _Multipart(self._entered, subtype, start, around)
+                self._choose_prefix()
                 return
             self.defects[refusal] = None
             content_type = "text/plain" if refusal == "boundary_missing" else content_type
@@ -147,7 +150,7 @@ class _Splitter:
     def _find_delimiter(self, position: int) -> _Delimiter | None:
         # The line break before a delimiter belongs to it, and may be the one of the empty line.
         line_feed = max(0, position - 1)
-        while self._open and (line_feed := self.raw.find(b"\n--", line_feed)) >= 0:
+        while self._open and (line_feed := self.raw.find(self._prefix, line_feed)) >= 0:
             line_end = self.raw.find(b"\n", line_feed + 3)
             line_end = len(self.raw) if line_end < 0 else line_end
             line = self.raw[line_feed + 3 : line_end].rstrip(b" \t\r")
@@ -157,7 +160,14 @@ class _Splitter:
                 has_return = line_feed > 0 and self.raw[line_feed - 1] == 13
                 return _Delimiter(boundary, is_final, line_feed - has_return, line_end + 1)
             line_feed = line_end
+            self._looks += 1
+            if self._looks >= MAX_LOOKS:
+                self.defects["too_many_delimiters"] = None
+                break
         return None
+
+    def _choose_prefix(self) -> None:
+        self._prefix = b"\n--" + (commonprefix(list(self._open)) or b"")
 
     def _finish_leaf(self, end: int) -> None:
         if self._leaf:
@@ -173,6 +183,7 @@ class _Splitter:
     def _close(self, end: int) -> None:
         """Leaves the innermost multipart. If no part was found in it, it is text of its own."""
         _, multipart = self._open.popitem()
+        self._choose_prefix()
         if multipart.number == self._entered and self.raw[multipart.start : end].strip():
             self.defects["boundary_not_found"] = None
             self.leaves.append(

@@ -10,8 +10,9 @@ from fastsmtp.mail.authres import (
     write_results,
 )
 from fastsmtp.mail.dkim import Signature
-from fastsmtp.mail.headers import find_block_end, split_fields, split_whole_fields, unfold
+from fastsmtp.mail.headers import find_block_end, split_fields, split_whole_fields
 from fastsmtp.mail.tests.mails import MAIL_PIECES
+from fastsmtp.mail.words import unfold
 
 OURS = "mx.example.org"
 TEXT = st.text(st.characters(codec=None))

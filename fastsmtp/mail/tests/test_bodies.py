@@ -48,9 +48,9 @@ def test_the_body_is_decoded(header: bytes, body: bytes, text: str) -> None:
     assert (message.body_text, message.body_html, message.attachments) == (text, "", ())
 
 
-def test_a_mail_of_html_has_no_text() -> None:
+def test_a_mail_of_html_gets_its_text_from_it() -> None:
     message = parse_single(b"Content-Type: text/html; charset=utf-8", b"<p>\xc3\xbc</p>\r\n")
-    assert (message.body_text, message.body_html) == ("", "<p>ü</p>\n")
+    assert (message.body_text, message.body_html) == ("ü", "<p>ü</p>\n")
     assert message.attachments == ()
 
 
@@ -95,11 +95,11 @@ NESTED = (
 CHOICES = {
     "alternative": (b"alternative", [PLAIN, HTML], "plain", "html", []),
     "alternative in the wrong order": (b"alternative", [HTML, PLAIN], "plain", "html", []),
-    "related": (b"related", [HTML, IMAGE], "", "html", [b"image"]),
+    "related": (b"related", [HTML, IMAGE], "html", "html", [b"image"]),
     "mixed used as alternative": (b"mixed", [PLAIN, HTML], "plain", "html", []),
     "nested": (b"mixed", [NESTED, IMAGE], "plain", "html", [b"image"]),
     "nested with footer": (b"mixed", [NESTED, FOOTER], "plain", "html", [b"footer"]),
-    "HTML with footer": (b"mixed", [HTML, FOOTER], "", "html", [b"footer"]),
+    "HTML with footer": (b"mixed", [HTML, FOOTER], "html", "html", [b"footer"]),
     "text around an image": (b"mixed", [PLAIN, IMAGE, FOOTER], "plain", "", [b"image", b"footer"]),
     "named text": (b"mixed", [LOG, PLAIN], "plain", "", [b"log"]),
     "attached text": (b"mixed", [ATTACHED], "", "", [b"attached"]),

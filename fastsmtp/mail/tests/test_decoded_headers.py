@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastsmtp.mail.headers import decode_header
+from fastsmtp.mail.words import decode_header
 
 CASES = {
     "plain": (b" Hello", "Hello"),

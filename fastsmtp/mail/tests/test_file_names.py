@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastsmtp.mail.attachment import make_safe
+from fastsmtp.mail.file_names import make_safe
 from fastsmtp.mail.message import parse
 
 FIELDS = {

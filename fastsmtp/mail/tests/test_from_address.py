@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastsmtp.mail.headers import find_address
+from fastsmtp.mail.mailboxes import find_address
 
 CASES = {
     "bare": (b" ada@example.org", "ada@example.org"),
