@@ -75,6 +75,9 @@ class Job:
     helo: str
     client_ip: str
     protocol: str
+    tls_version: str
+    tls_cipher: str
+    smtputf8: bool
     size: int
     received_at: datetime
     dkim_result: str
@@ -111,6 +114,9 @@ _select_jobs = Select(
     (Message, "helo"),
     (Message, "client_ip"),
     (Message, "protocol"),
+    (Message, "tls_version"),
+    (Message, "tls_cipher"),
+    (Message, "smtputf8"),
     (Message, "size"),
     (Message, "received_at"),
     (Message, "dkim_result"),

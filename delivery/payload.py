@@ -8,6 +8,12 @@ import orjson
 
 from delivery.content import read_mail
 from delivery.jobs import Job
+from delivery.payload_parts import (
+    describe_addresses,
+    describe_auth,
+    describe_calendar,
+    describe_envelope,
+)
 from delivery.trace import received
 from fastsmtp.config import config
 from fastsmtp.mail.address import split_tag
@@ -24,11 +30,12 @@ def build(job: Job, raw: bytes) -> bytes:
 
 def describe(job: Job, raw: bytes) -> dict[str, Any]:
     mail = read_mail(raw, job.authentication_results)
+    headers_list = [["Received", received(job)], *map(list, mail.headers)]
     headers: dict[str, str] = {}
-    for name, value in (("Received", received(job)), *mail.headers):
+    for name, value in headers_list:
         headers.setdefault(name, value)
     local_part, _, _ = job.recipient_address.rpartition("@")
-    return {
+    payload = {
         "type": EVENT,
         "schema_version": SCHEMA_VERSION,
         "timestamp": job.received_at.isoformat(timespec="milliseconds"),
@@ -44,24 +51,33 @@ def describe(job: Job, raw: bytes) -> dict[str, Any]:
         "reply_to": mail.reply_to,
         "in_reply_to": mail.in_reply_to,
         "references": mail.references,
+        "addresses": describe_addresses(mail),
         "subject": mail.subject,
         "date": mail.date,
         "envelope_from": job.mail_from,
         "envelope_to": [address for address, _ in job.rcpt_to],
         "headers": headers,
+        "headers_list": headers_list,
         "body_text": mail.body_text,
         "body_html": mail.body_html,
+        "stripped_text": mail.reply.stripped,
+        "quoted_text": mail.reply.quoted,
+        "signature_text": mail.reply.signature,
         "has_attachments": bool(mail.attachments),
         "attachments": _attachments(mail.attachments),
+        "calendar": describe_calendar(mail),
         "dkim_result": job.dkim_result,
         "dkim_domain": job.dkim_domain,
         "spf_result": job.spf_result,
         "spf_domain": job.spf_domain,
+        "auth": describe_auth(job, mail.from_address),
         "client_ip": job.client_ip,
+        "envelope": describe_envelope(job),
         "tags": job.tags,
         "size": job.size,
-        "defects": list(mail.defects),
     }
+    # Last: what is made on demand has added its own by now.
+    return payload | {"truncated": list(mail.truncated), "defects": list(mail.defects)}
 
 
 def _attachments(attachments: Sequence[Attachment]) -> list[dict[str, Any]]:

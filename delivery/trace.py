@@ -2,7 +2,7 @@
 
 from delivery.jobs import Job
 from fastsmtp.config import config
-from fastsmtp.mail.headers import decode_header
+from fastsmtp.mail.words import decode_header
 from fastsmtp.mail.trace import write_received
 
 

@@ -123,7 +123,7 @@ SPECIFIED: dict[str, Any] = {
     "client_ip": "203.0.113.50",
     "tags": [],
 }
-ADDED = {
+ADDED: dict[str, Any] = {
     "type": "email.received",
     "schema_version": 1,
     "timestamp": "2025-01-06T10:00:01.234+00:00",
@@ -136,7 +136,30 @@ ADDED = {
     "reply_to": "billing@example.com",
     "in_reply_to": "<order@yourdomain.com>",
     "references": "<first@yourdomain.com> <order@yourdomain.com>",
+    "addresses": {
+        "from": [{"name": "John Doe", "address": "sender@example.com"}],
+        "to": [{"name": "", "address": "recipient@yourdomain.com"}],
+        "cc": [{"name": "Jane", "address": "jane@example.com"}],
+        "bcc": [],
+        "reply_to": [{"name": "", "address": "billing@example.com"}],
+        "sender": None,
+    },
+    "headers_list": [[name, value] for name, value in SPECIFIED["headers"].items()],
+    "stripped_text": "Please find attached the invoice for January 2025.",
+    "quoted_text": "",
+    "signature_text": "",
+    "calendar": [],
+    "auth": {},
+    "envelope": {
+        "from": "sender@example.com",
+        "to": ["recipient@yourdomain.com"],
+        "helo": "mail.example.com",
+        "client_ip": "203.0.113.50",
+        "tls": {"version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384"},
+        "smtputf8": False,
+    },
     "size": 1234,
+    "truncated": [],
     "defects": [],
 }
 
