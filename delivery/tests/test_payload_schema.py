@@ -49,6 +49,41 @@ def test_any_mail_keeps_to_it(raw: bytes) -> None:
     _check(raw)
 
 
+_S3 = {
+    "filename": "invoice-2025-01.pdf",
+    "content_type": "application/pdf",
+    "size": 45678,
+    "storage": "s3",
+    "bucket": "my-email-attachments",
+    "key": "attachments/yourdomain.com/abc123@sender.com/invoice-2025-01.pdf",
+    "url": "https://s3.us-west-2.amazonaws.com/my-email-attachments/attachments/invoice.pdf",
+}
+SPECIFIED_ATTACHMENTS = {
+    "inline": {
+        "filename": "invoice-2025-01.pdf",
+        "content_type": "application/pdf",
+        "size": 45678,
+        "content": "JVBERi0xLjQK",
+    },
+    "S3": _S3,
+    "S3 with a presigned URL": {**_S3, "presigned_url": "https://bucket.example/invoice?X-Amz=1"},
+    "S3 failed": {
+        "filename": "invoice-2025-01.pdf",
+        "content_type": "application/pdf",
+        "size": 45678,
+        "storage_fallback": True,
+        "content": "JVBERi0xLjQK",
+    },
+}
+
+
+@pytest.mark.parametrize("item", SPECIFIED_ATTACHMENTS.values(), ids=SPECIFIED_ATTACHMENTS)
+def test_every_attachment_of_the_specification_keeps_to_it(item: dict[str, Any]) -> None:
+    schema = {"$ref": "#/$defs/attachment", "$defs": SCHEMA["$defs"]}
+    jsonschema.Draft202012Validator(schema).validate(item)
+    assert item.keys() <= SCHEMA["$defs"]["attachment"]["properties"].keys()
+
+
 RESULTS = (
     'mx.example.net; spf=softfail reason="not; \\"listed\\"" smtp.mailfrom=a@example.com;'
     " dkim=pass header.d=mail.example.com header.s=s1 header.a=rsa-sha256;"

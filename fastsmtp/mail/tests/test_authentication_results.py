@@ -6,13 +6,14 @@ from fastsmtp.mail.authres import (
     MethodResult,
     describe_dkim,
     describe_spf,
+    read_results,
     remove_forged,
     write_results,
 )
 from fastsmtp.mail.dkim import Signature
 from fastsmtp.mail.headers import find_block_end, split_fields, split_whole_fields
 from fastsmtp.mail.tests.mails import MAIL_PIECES
-from fastsmtp.mail.words import unfold
+from fastsmtp.mail.words import decode_header, unfold
 
 OURS = "mx.example.org"
 TEXT = st.text(st.characters(codec=None))
@@ -174,3 +175,24 @@ def test_only_forged_results_go(raw: bytes, data: st.DataObject) -> None:
 def test_a_value_of_100_kilobytes(filler: bytes) -> None:
     raw = b"Authentication-Results:" + filler * (100_000 // len(filler)) + b"\r\n" + MAIL
     assert remove_forged(raw, OURS) is raw
+
+
+WORDS = st.text('ab;="\\()@ü. ', max_size=30).map(lambda text: " ".join(text.split()))
+RESULT = st.builds(
+    MethodResult,
+    method=st.sampled_from(["spf", "dkim"]),
+    result=st.sampled_from(["pass", "fail", "temperror"]),
+    reason=WORDS,
+    properties=st.lists(st.tuples(st.sampled_from(["header.d", "smtp.helo"]), WORDS)).map(tuple),
+)
+
+
+@given(st.lists(RESULT))
+def test_what_was_written_is_read_back(results: list[MethodResult]) -> None:
+    _, _, value = write_results(OURS, results).partition(b":")
+    assert read_results(decode_header(value)) == results
+
+
+@pytest.mark.parametrize("value", ["", "mx.example.org", 'a; b="', ";;;", '"; spf=pass', "a; none"])
+def test_what_we_did_not_write_gives_nothing_or_little(value: str) -> None:
+    assert all(found.method for found in read_results(value))
