@@ -37,6 +37,7 @@ _LINES = {
     "tbody", "tfoot", "thead", "tr",
 }  # fmt: skip
 _CELLS = {"td", "th"}
+_SHAPING = _PARAGRAPHS | _LINES | _CELLS | {"br"}  # the others leave no mark on the text
 
 
 def make_text(source: str) -> tuple[str, bool]:
@@ -51,17 +52,19 @@ def make_text(source: str) -> tuple[str, bool]:
         if token is None:
             break
         position = token.end()
-        end_mark, name, words = token.groups()
+        end_mark, tag, words = token.groups()
         if words is not None:
             text.write(words[:room])
             room -= len(words)
             if room < 0:
                 break
-        elif name is not None and not end_mark and (hidden := _HIDDEN.get(name.lower())):
-            end = hidden.search(source, position)
+        elif tag is None:
+            continue
+        elif (name := tag.lower()) in _SHAPING:
+            text.mark(name, is_end=bool(end_mark))
+        elif name in _HIDDEN and not end_mark:
+            end = _HIDDEN[name].search(source, position)
             position = end.start() if end else len(source)
-        elif name is not None:
-            text.mark(name.lower(), is_end=bool(end_mark))
     return text.finish(), room >= 0 and position >= len(source)
 
 
