@@ -94,6 +94,14 @@ def test_what_is_no_calendar_is_refused(text: str) -> None:
         read_events(text)
 
 
+def test_the_lines_of_a_zone_do_not_count() -> None:
+    zone = "BEGIN:VTIMEZONE\r\nTZID:Mine\r\nBEGIN:STANDARD\r\n"
+    zone += "DTSTART:16010101T000000\r\n" * MAX_LINES + "END:STANDARD\r\nEND:VTIMEZONE\r\n"
+    text = write("DTSTART;TZID=Mine:20250106T100000")
+    (event,), is_whole = read_events(text.replace("BEGIN:VEVENT", zone + "BEGIN:VEVENT"))
+    assert (event.start, is_whole) == ("2025-01-06T10:00:00", True)
+
+
 def test_too_many_events_are_cut() -> None:
     one = "BEGIN:VEVENT\r\nUID:x\r\nEND:VEVENT\r\n"
     events, is_whole = read_events(f"BEGIN:VCALENDAR\r\n{one * (MAX_EVENTS + 1)}END:VCALENDAR\r\n")
