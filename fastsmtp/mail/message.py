@@ -133,7 +133,10 @@ class ParsedMessage:
         return text
 
     def _read_mailboxes(self, name: str) -> tuple[HeaderMailbox, ...]:
-        mailboxes = read_mailboxes(self._fields.get(name.encode(), b""))
+        value = self._fields.get(name.encode())
+        if value is None:
+            return ()
+        mailboxes = read_mailboxes(value)
         found = tuple(islice(mailboxes, MAX_MAILBOXES))
         if len(found) == MAX_MAILBOXES and next(mailboxes, None):
             self._notes.truncated["addresses"] = None
