@@ -2,8 +2,8 @@
 
 from delivery.jobs import Job
 from fastsmtp.config import config
-from fastsmtp.mail.words import decode_header
 from fastsmtp.mail.trace import write_received
+from fastsmtp.mail.words import decode_header
 
 
 def received(job: Job) -> str:
