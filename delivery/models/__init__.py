@@ -1,11 +1,11 @@
 from delivery.models.delivery import Attempt, Delivery
 from delivery.models.endpoint import Endpoint, Lane
-from delivery.models.message import Attachment, Message, RawChunk, RawMessage
+from delivery.models.message import Message, RawChunk, RawMessage
 from delivery.models.reception import Reception
 from delivery.models.recipient import Recipient
+from delivery.models.stored_object import StoredObject
 
 __all__ = [
-    "Attachment",
     "Attempt",
     "Delivery",
     "Endpoint",
@@ -15,4 +15,5 @@ __all__ = [
     "RawMessage",
     "Reception",
     "Recipient",
+    "StoredObject",
 ]

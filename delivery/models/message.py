@@ -107,28 +107,3 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return self.subject or str(self.id)
-
-
-class Attachment(models.Model):
-    """An attachment that is stored outside the message."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    message = models.ForeignKey(
-        Message, on_delete=models.CASCADE, related_name="attachments", db_index=False
-    )
-    number = models.PositiveIntegerField()
-    filename = models.CharField(max_length=255)
-    content_type = models.CharField(max_length=255)
-    size = models.PositiveBigIntegerField()
-    sha256 = models.CharField(max_length=64)
-    bucket = models.CharField(max_length=255)
-    key = models.CharField(max_length=1024)
-
-    class Meta:
-        db_table = "attachments"
-        constraints = [
-            models.UniqueConstraint(fields=["message", "number"], name="one_attachment_per_number")
-        ]
-
-    def __str__(self) -> str:
-        return self.filename

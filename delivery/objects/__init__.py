@@ -1,0 +1,1 @@
+"""Attachments and raw messages as objects in a bucket (S3 or what speaks like it)."""

@@ -1,0 +1,232 @@
+"""What goes into the bucket, under which key, and what happens when the bucket does not work."""
+
+import asyncio
+import socket
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from delivery.jobs import Job
+from delivery.models import Message, Recipient, StoredObject
+from delivery.objects.bucket import Bucket
+from delivery.objects.contents import Content, attachment_contents, raw_content
+from delivery.objects.store import Store
+from delivery.tests.bucket_server import bucket_config, contents, empty, s3_server
+from delivery.tests.plain_jobs import make_job
+from delivery.tests.records import create_message
+from fastsmtp.mail.message import parse
+from harness.processes import free_port
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MAIL = (
+    b"Message-ID: <abc123@sender.com>\r\n"
+    b'Content-Type: multipart/mixed; boundary="m"\r\n\r\n'
+    b"--m\r\nContent-Type: application/pdf; name=invoice.pdf\r\n\r\n%PDF one\r\n"
+    b"--m\r\nContent-Type: application/pdf; name=invoice.pdf\r\n\r\n%PDF two\r\n"
+    b"--m--\r\n"
+)
+FOLDER = "attachments/yourdomain.com/abc123@sender.com"
+
+
+@pytest.fixture(scope="module")
+def _server() -> Iterator[str]:
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture
+def url(_server: str) -> Iterator[str]:
+    yield _server
+    empty(_server)
+
+
+@pytest.fixture
+def message(recipient: Recipient) -> Message:
+    return create_message(recipient.domain, raw=MAIL)
+
+
+def job_of(message: Message) -> Job:
+    return make_job(message_id=message.id)
+
+
+def attachments_of(job: Job, raw: bytes = MAIL) -> list[Content]:
+    mail = parse(raw)
+    return list(
+        attachment_contents(
+            job, mail.attachments, prefix="attachments", internet_message_id=mail.message_id
+        )
+    )
+
+
+def keep(url: str, *batches: tuple[Job, Sequence[Content]]) -> list[dict[int, StoredObject]]:
+    """One store keeps one batch after the other."""
+
+    async def in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return await asyncio.to_thread(function, *args, **kwargs)
+
+    async def run() -> list[dict[int, StoredObject]]:
+        store = Store(Bucket(bucket_config(url), connections=2), in_thread=in_thread)
+        try:
+            return [await store.keep(job, batch) for job, batch in batches]
+        finally:
+            store.close()
+
+    return asyncio.run(run())
+
+
+def test_every_attachment_is_an_object(url: str, message: Message) -> None:
+    job = job_of(message)
+    (rows,) = keep(url, (job, attachments_of(job)))
+    assert {number: row.key for number, row in rows.items()} == {
+        1: f"{FOLDER}/invoice.pdf",
+        2: f"{FOLDER}/invoice-2.pdf",
+    }
+    assert contents(url) == {
+        f"{FOLDER}/invoice.pdf": b"%PDF one",
+        f"{FOLDER}/invoice-2.pdf": b"%PDF two",
+    }
+    assert StoredObject.objects.filter(stored_at__isnull=False).count() == 2
+
+
+def test_the_raw_message_is_an_object(url: str, message: Message) -> None:
+    job = job_of(message)
+    (rows,) = keep(url, (job, [raw_content(job, MAIL, prefix="raw")]))
+    key = f"raw/yourdomain.com/2025/01/06/{message.id}.eml"
+    assert contents(url) == {key: MAIL}
+    assert (rows[0].key, rows[0].size) == (key, len(MAIL))
+
+
+def test_an_object_is_stored_once(url: str, message: Message) -> None:
+    """A second attempt, and the delivery to another recipient, refer to what is there."""
+    job = job_of(message)
+    first, second = keep(url, (job, attachments_of(job)), (job, attachments_of(job)))
+    assert [row.id for row in first.values()] == [row.id for row in second.values()]
+    assert len(contents(url)) == StoredObject.objects.count() == 2
+
+
+def test_a_key_of_another_message_is_not_touched(
+    url: str, recipient: Recipient, message: Message
+) -> None:
+    """A Message-ID is chosen by the sender, so anybody may use one again."""
+    other = create_message(recipient.domain)
+    forged = MAIL.replace(b"one", b"bad")
+    jobs = job_of(message), job_of(other)
+    _, rows = keep(
+        url, (jobs[0], attachments_of(jobs[0])), (jobs[1], attachments_of(jobs[1], forged))
+    )
+    assert rows[1].key == f"{FOLDER}-{other.id}/invoice.pdf"
+    assert contents(url)[f"{FOLDER}/invoice.pdf"] == b"%PDF one"
+    assert contents(url)[rows[1].key] == b"%PDF bad"
+
+
+def test_links(url: str, message: Message) -> None:
+    job = job_of(message)
+    (rows,) = keep(url, (job, attachments_of(job)))
+    bucket = Bucket(bucket_config(url), connections=1)
+    key = rows[1].key
+    assert bucket.url(key) == f"{url}/mails/{key}"
+    link = bucket.presigned_url(key, seconds=900)
+    assert unquote(urlsplit(link).path) == f"/mails/{key}"
+    query = parse_qs(urlsplit(link).query)
+    assert query["X-Amz-Expires"] == ["900"]
+    assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+    assert "secret-of-the-bucket" not in link
+    with urllib.request.urlopen(link) as answer:
+        assert answer.read() == b"%PDF one"
+
+
+def test_amazon_is_addressed_by_its_region() -> None:
+    bucket = Bucket(bucket_config("", s3_region="us-west-2"), connections=1)
+    assert bucket.url("a/b c.pdf") == "https://s3.us-west-2.amazonaws.com/mails/a/b%20c.pdf"
+    assert bucket.presigned_url("a", seconds=1).startswith(
+        "https://s3.us-west-2.amazonaws.com/mails/a?X-Amz-"
+    )
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, 503, 507])
+def test_a_bucket_that_refuses(message: Message, status: int) -> None:
+    job = job_of(message)
+    with _refusing(status) as (url, requests):
+        assert keep(url, (job, attachments_of(job))) == [{}]
+        assert requests
+    assert not StoredObject.objects.filter(stored_at__isnull=False).exists()
+
+
+def test_nobody_listens(message: Message) -> None:
+    job = job_of(message)
+    assert keep(f"http://127.0.0.1:{free_port()}", (job, attachments_of(job))) == [{}]
+
+
+def test_a_bucket_that_hangs_is_left_alone_for_a_while(
+    message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delivery.objects.store.PATIENCE", 0.2)
+    monkeypatch.setattr("delivery.objects.bucket.READ_TIMEOUT", 1.0)
+    job = job_of(message)
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        url = f"http://127.0.0.1:{hanging.getsockname()[1]}"
+        batch = (job, attachments_of(job))
+        assert keep(url, batch, batch, batch) == [{}, {}, {}]
+        hanging.setblocking(False)
+        connections = []
+        while True:
+            try:
+                connections.append(hanging.accept()[0])
+            except BlockingIOError:
+                break
+    assert len(connections) == 2  # the two objects of the first mail
+    for connection in connections:
+        connection.close()
+
+
+def test_what_was_reserved_is_stored_when_the_bucket_is_back(url: str, message: Message) -> None:
+    job = job_of(message)
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    assert keep(nowhere, (job, attachments_of(job))) == [{}]
+    (rows,) = keep(url, (job, attachments_of(job)))
+    assert set(rows) == {1, 2}
+    assert len(contents(url)) == 2
+
+
+def test_what_was_stored_is_told_while_the_bucket_is_away(url: str, message: Message) -> None:
+    job = job_of(message)
+    keep(url, (job, attachments_of(job)))
+    (rows,) = keep(f"http://127.0.0.1:{free_port()}", (job, attachments_of(job)))
+    assert set(rows) == {1, 2}
+
+
+class _refusing:
+    """A server that reads every request and answers with one status."""
+
+    def __init__(self, status: int) -> None:
+        self._requests: list[str] = []
+        requests = self._requests
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:  # noqa: N802 - http.server calls it so
+                self.rfile.read(int(self.headers["content-length"]))
+                requests.append(self.path)
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """The list is the log."""
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def __enter__(self) -> tuple[str, list[str]]:
+        self._thread.start()
+        return f"http://127.0.0.1:{self._server.server_port}", self._requests
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
