@@ -138,6 +138,8 @@ class Config(BaseSettings):
     api_host: Host = "0.0.0.0"
     api_port: Port = 8000
     api_threads: Annotated[int, Field(ge=1, le=64)] = 8
+    public_url: str = ""
+    download_url_expiry: Duration = timedelta(days=7)
 
     database_url: SecretStr | None = None
     database_pool_size: Annotated[int, Field(ge=1)] = 5
@@ -157,12 +159,15 @@ class Config(BaseSettings):
     webhook_max_inline_payload_size: Annotated[int, Field(ge=0)] = 50 * 1024 * 1024
 
     attachment_storage: Literal["inline", "s3"] = "inline"
+    preserve_raw_message: bool = False
+    preserve_raw_required: bool = False
     s3_endpoint_url: str = ""
     s3_bucket: str = ""
     s3_access_key: SecretStr = SecretStr("")
     s3_secret_key: SecretStr = SecretStr("")
     s3_region: str = "us-east-1"
     s3_prefix: str = "attachments"
+    s3_raw_prefix: str = "raw"
     s3_presigned_urls: bool = False
     s3_presigned_url_expiry: Annotated[int, Field(ge=1, le=604800)] = 3600
 
@@ -185,6 +190,14 @@ class Config(BaseSettings):
     def our_hostname(self) -> str:
         """In the greeting and in what we write into mail."""
         return self.smtp_hostname or socket.gethostname()
+
+    @property
+    def public_address(self) -> str:
+        """Where receivers reach the web role, without a slash at the end."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        is_local = self.api_host in ("127.0.0.1", "::1", "localhost")
+        return f"http://{'127.0.0.1' if is_local else self.our_hostname}:{self.api_port}"
 
     @property
     def database(self) -> DatabaseURL:
@@ -255,11 +268,21 @@ class Config(BaseSettings):
             raise ValueError("STARTTLS cannot be required without FASTSMTP_SMTP_TLS_CERT")
         return value
 
-    @field_validator("attachment_storage")
+    @field_validator("public_url")
     @classmethod
-    def _no_s3_yet(cls, value: str) -> str:
-        if value == "s3":
-            raise ValueError("this version stores attachments inline only")
+    def _web_address(cls, value: str) -> str:
+        if value and not (value.startswith(("http://", "https://")) and urlsplit(value).hostname):
+            raise ValueError("must be an address such as https://mail.example.com")
+        return value
+
+    @field_validator("s3_bucket", "s3_access_key", "s3_secret_key")
+    @classmethod
+    def _required_for_s3(cls, value: Any, info: ValidationInfo) -> Any:
+        is_needed = info.data.get("attachment_storage") == "s3" or info.data.get(
+            "preserve_raw_message"
+        )
+        if is_needed and not value:
+            raise ValueError("is required to store in S3")
         return value
 
     @field_validator("database_url")

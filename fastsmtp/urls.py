@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+from delivery.downloads import download
 from fastsmtp import health
 
 handler400 = "fastsmtp.api.errors.bad_request"
@@ -21,4 +22,5 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api_v1)),
+    path("downloads/<uuid:delivery_id>/<str:part>", download),
 ]

@@ -104,7 +104,16 @@ def test_all_wrong_variables_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -
     [
         ({"SMTP_REQUIRE_STARTTLS": "true"}, "SMTP_REQUIRE_STARTTLS"),
         ({"SMTP_TLS_KEY": "/etc/hostname"}, "SMTP_TLS_KEY"),
-        ({"ATTACHMENT_STORAGE": "s3"}, "ATTACHMENT_STORAGE"),
+        (
+            {"ATTACHMENT_STORAGE": "s3", "S3_ACCESS_KEY": "a", "S3_SECRET_KEY": "b"},
+            "S3_BUCKET",
+        ),
+        ({"ATTACHMENT_STORAGE": "s3", "S3_BUCKET": "a", "S3_ACCESS_KEY": "b"}, "S3_SECRET_KEY"),
+        (
+            {"PRESERVE_RAW_MESSAGE": "true", "S3_BUCKET": "a", "S3_SECRET_KEY": "b"},
+            "S3_ACCESS_KEY",
+        ),
+        ({"PUBLIC_URL": "mail.example.com"}, "PUBLIC_URL"),
         ({"REDIS_URL": "amqp://rabbit"}, "REDIS_URL"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY"),
         ({"ENCRYPTION_KEY": "bm90IDMyIGJ5dGVz"}, "ENCRYPTION_KEY"),
