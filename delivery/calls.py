@@ -9,9 +9,11 @@ from weakref import WeakValueDictionary
 
 from django.utils import timezone
 
-from delivery import payload
+from delivery.body import Body, build
 from delivery.claims import MARGIN
+from delivery.content import read_mail
 from delivery.jobs import Job
+from delivery.kept import Keeper, NotArchived
 from delivery.outcome import Outcome
 from delivery.schedule import Kind
 from delivery.transports import webhook
@@ -19,17 +21,25 @@ from fastsmtp.http.door import Door
 
 log = logging.getLogger(__name__)
 
+QUICK = 16 * 1024  # bytes of a message whose body is made on the event loop
 LARGE_CALLS = 2  # calls with a large message at once to one endpoint
 LARGE_BUILDS = 2  # large payloads that are being built at once in this process
 
 
 class Caller:
-    """`load` gets the bytes of a message that was too large to come with its claim."""
+    """`load` gets the bytes of a message that was too large to come with its claim. `keeper` is for
+    installations with a bucket."""
 
     def __init__(
-        self, door: Door, *, timeout: timedelta, load: Callable[[Job], Awaitable[bytes | None]]
+        self,
+        door: Door,
+        *,
+        timeout: timedelta,
+        load: Callable[[Job], Awaitable[bytes | None]],
+        keeper: Keeper | None = None,
     ) -> None:
         self._door = door
+        self._keeper = keeper
         self._timeout = timeout
         self._load = load
         self._builds = asyncio.Semaphore(LARGE_BUILDS)
@@ -42,10 +52,12 @@ class Caller:
             if job.recipient_url is None:
                 return _without_call(job, Kind.ORPHANED, "its recipient was deleted")
             if job.raw is not None:
-                return await self._send(job, payload.build(job, job.raw))
+                return await self._send(job, await self._make_body(job, job.raw))
             slots = self._large_calls.setdefault(job.endpoint_id, asyncio.Semaphore(LARGE_CALLS))
             async with slots:
                 return await self._call_large(job)
+        except NotArchived:
+            return _without_call(job, Kind.BROKEN, "the message could not be archived")
         except Exception as error:
             log.exception("delivery %s could not be sent", job.delivery_id)
             return _without_call(job, Kind.BROKEN, f"internal error ({type(error).__name__})")
@@ -55,11 +67,20 @@ class Caller:
             raw = await self._load(job)
             if raw is None:
                 return _without_call(job, Kind.BROKEN, "the raw message is not there")
-            body = await asyncio.to_thread(payload.build, job, raw)
+            body = await self._make_body(job, raw)
             del raw
         return await self._send(job, body)
 
-    async def _send(self, job: Job, body: bytes) -> Outcome | None:
+    async def _make_body(self, job: Job, raw: bytes) -> Body:
+        if self._keeper is None:
+            if len(raw) <= QUICK:
+                return build(job, raw)
+            return await asyncio.to_thread(build, job, raw)
+        mail = await asyncio.to_thread(read_mail, raw, job.authentication_results)
+        kept = await self._keeper.keep(job, raw, mail)
+        return await asyncio.to_thread(build, job, raw, mail=mail, kept=kept)
+
+    async def _send(self, job: Job, body: Body) -> Outcome | None:
         timeout = self._timeout
         if job.target.timeout_seconds:
             timeout = timedelta(seconds=job.target.timeout_seconds)

@@ -17,6 +17,8 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
 import uvloop
 from django.db import InterfaceError, OperationalError
@@ -32,6 +34,9 @@ from fastsmtp.config import Config
 from fastsmtp.crash import crash_point
 from fastsmtp.db import release_connection, unit_of_work
 from fastsmtp.http.door import Door
+
+if TYPE_CHECKING:
+    from delivery.objects.keeper import BucketKeeper
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +65,7 @@ class Courier:
         self._unused: list[Job] = []
         self._threads = {
             name: ThreadPoolExecutor(1, thread_name_prefix=name)
-            for name in ("claim", "record", "look", "load")
+            for name in ("claim", "record", "look", "load", "keep")
         }
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="courier")
@@ -97,7 +102,8 @@ class Courier:
         self._on_time = asyncio.Event()  # cleared while outcomes wait for a database that is away
         self._on_time.set()
         async with Door(self._config.address_policy, limit=MAX_IN_FLIGHT) as door:
-            self._caller = Caller(door, timeout=self._timeout, load=self._load)
+            keeper = self._open_keeper()
+            self._caller = Caller(door, timeout=self._timeout, load=self._load, keeper=keeper)
             recording = asyncio.create_task(self._repeat(self._record_next, self._is_finished))
             claiming = asyncio.create_task(self._repeat(self._claim_next, self._is_stopping))
             looking = asyncio.create_task(self._repeat(self._look, self._is_stopping))
@@ -113,6 +119,8 @@ class Courier:
             self._has_finished = True
             self._recordable.set()
             await asyncio.wait({recording}, timeout=self._patience)
+            if keeper is not None:
+                keeper.close()
 
     def _is_stopping(self) -> bool:
         return self._stopping.is_set()
@@ -158,6 +166,14 @@ class Courier:
 
     async def _load(self, job: Job) -> bytes | None:
         return await self._in_thread("load", jobs.load_raw, job)
+
+    def _open_keeper(self) -> "BucketKeeper | None":
+        if not self._config.s3_bucket:
+            return None
+        # boto3 costs a third of a second and 20 MB, which are for those with a bucket.
+        from delivery.objects.keeper import open_keeper
+
+        return open_keeper(self._config, in_thread=partial(self._in_thread, "keep"))
 
     # --- claiming ---
 

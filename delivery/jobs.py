@@ -7,6 +7,7 @@ from datetime import datetime
 
 from accounts.models import Domain
 from delivery.models import Delivery, Endpoint, Lane, Message, RawMessage, Recipient
+from delivery.schedule import OVERSIZE_FAILURES
 from fastsmtp.bulk import Select, placeholders, to_database
 
 SMALL = 128 * 1024  # bytes up to which a message comes with its job
@@ -25,7 +26,10 @@ class Target:
     secret: str
     timeout_seconds: int | None
     concurrency: int
+    mode: str
+    max_body_bytes: int | None
     domain_name: str
+    preserves_raw: bool | None  # None: the server's default
 
     @property
     def is_active(self) -> bool:
@@ -50,7 +54,10 @@ _select_targets = Select(
     (Endpoint, "secret"),
     (Endpoint, "timeout_seconds"),
     (Endpoint, "concurrency"),
+    (Endpoint, "mode"),
+    (Endpoint, "max_body_bytes"),
     (Domain, "domain_name"),
+    (Domain, "preserve_raw_message"),
 )
 
 
@@ -67,6 +74,8 @@ class Job:
     tags: list[str]
     tries: int  # this one included
     attempts: int  # this one included
+    preserve_raw: bool  # a rule asks for it
+    oversize_failures: int
     created_at: datetime
     message_id: uuid.UUID
     raw_id: uuid.UUID | None
@@ -90,6 +99,11 @@ class Job:
     recipient_headers: dict[str, str] | None
 
     @property
+    def wants_links(self) -> bool:
+        """Its receiver could not take the contents."""
+        return self.oversize_failures >= OVERSIZE_FAILURES
+
+    @property
     def is_probe(self) -> bool:
         return not self.target.is_active
 
@@ -106,6 +120,8 @@ _select_jobs = Select(
     (Delivery, "tags"),
     (Delivery, "tries"),
     (Delivery, "attempts"),
+    (Delivery, "preserve_raw"),
+    (Delivery, "oversize_failures"),
     (Delivery, "created_at"),
     (Message, "id"),
     (Message, "raw_id"),

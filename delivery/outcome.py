@@ -19,6 +19,8 @@ class Outcome:
     response_excerpt: str = ""
     resolved_ip: str = ""
     payload_hash: str = ""
+    body_size: int = 0  # bytes that were sent
+    was_reset: bool = False  # the receiver broke the connection off
 
     @property
     def duration(self) -> timedelta:

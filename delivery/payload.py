@@ -1,12 +1,7 @@
 """The JSON body of a webhook, built anew for every call from the stored message."""
 
-from base64 import b64encode
-from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
-from delivery.content import read_mail
 from delivery.jobs import Job
 from delivery.payload_parts import (
     describe_addresses,
@@ -15,21 +10,15 @@ from delivery.payload_parts import (
     describe_envelope,
 )
 from delivery.trace import received
-from fastsmtp.config import config
 from fastsmtp.mail.address import split_tag
-from fastsmtp.mail.attachment import Attachment
+from fastsmtp.mail.message import ParsedMessage
 
 SCHEMA_VERSION = 1
 EVENT = "email.received"
 
 
-def build(job: Job, raw: bytes) -> bytes:
-    """UTF-8 JSON; text that the mail could not express in Unicode holds U+FFFD."""
-    return orjson.dumps(describe(job, raw))
-
-
-def describe(job: Job, raw: bytes) -> dict[str, Any]:
-    mail = read_mail(raw, job.authentication_results)
+def describe(job: Job, mail: ParsedMessage, *, raw_message: dict[str, Any]) -> dict[str, Any]:
+    """All but the attachments, whose place is kept."""
     headers_list = [["Received", received(job)], *map(list, mail.headers)]
     headers: dict[str, str] = {}
     for name, value in headers_list:
@@ -64,7 +53,7 @@ def describe(job: Job, raw: bytes) -> dict[str, Any]:
         "quoted_text": mail.reply.quoted,
         "signature_text": mail.reply.signature,
         "has_attachments": bool(mail.attachments),
-        "attachments": _attachments(mail.attachments),
+        "attachments": [],
         "calendar": describe_calendar(mail),
         "dkim_result": job.dkim_result,
         "dkim_domain": job.dkim_domain,
@@ -75,37 +64,7 @@ def describe(job: Job, raw: bytes) -> dict[str, Any]:
         "envelope": describe_envelope(job),
         "tags": job.tags,
         "size": job.size,
+        "raw_message": raw_message,
     }
     # Last: what is made on demand has added its own by now.
     return payload | {"truncated": list(mail.truncated), "defects": list(mail.defects)}
-
-
-def _attachments(attachments: Sequence[Attachment]) -> list[dict[str, Any]]:
-    """Contents as far as the limits allow; whatever is left out says why."""
-    room = config().webhook_max_inline_payload_size
-    described = []
-    for attachment in attachments:
-        item = _describe_attachment(attachment)
-        if attachment.size > config().webhook_max_inline_attachment_size:
-            item["omitted_reason"] = "too_large"
-        elif attachment.size > room:
-            item["omitted_reason"] = "payload_limit"
-        else:
-            room -= attachment.size
-            item["content"] = b64encode(attachment.content).decode()
-        described.append(item)
-    return described
-
-
-def _describe_attachment(attachment: Attachment) -> dict[str, Any]:
-    return {
-        "filename": attachment.filename,
-        "content_type": attachment.content_type,
-        "size": attachment.size,
-        "index": attachment.index,
-        "disposition": attachment.disposition,
-        "content_id": attachment.content_id,
-        "inline": attachment.inline,
-        "sha256": attachment.sha256,
-        "charset": attachment.charset,
-    }

@@ -11,7 +11,15 @@ from django.db import connection, transaction
 
 from delivery.models import Attempt, Delivery, Lane
 from delivery.outcome import Outcome
-from delivery.schedule import ABOUT_THE_MAIL, Health, Kind, LaneState, Schedule, jittered
+from delivery.schedule import (
+    ABOUT_THE_MAIL,
+    Health,
+    Kind,
+    LaneState,
+    Schedule,
+    count_oversize,
+    jittered,
+)
 from fastsmtp import maillog
 from fastsmtp.bulk import Insert, to_database
 from fastsmtp.config import config
@@ -117,6 +125,13 @@ def _settle(outcome: Outcome, schedule: Schedule) -> Settled:
 
 
 def _settle_failure(outcome: Outcome, schedule: Schedule) -> Settled:
+    if outcome.status_code == 413 and not outcome.job.wants_links:  # a smaller body, at once
+        return Settled(
+            outcome=outcome,
+            status=Status.FAILED,
+            tries=outcome.job.tries,
+            due_at=outcome.finished_at,
+        )
     position = schedule.position(outcome.kind, outcome.job.tries)
     wait = schedule.wait(position)
     if wait is None and _worked_since(outcome):
@@ -150,7 +165,8 @@ def _update_deliveries(settled: Sequence[Settled]) -> None:
         cursor.executemany(
             """UPDATE deliveries SET status = %s, reason = %s, tries = %s, due_at = %s,
             claim_id = NULL, claimed_until = NULL, last_error = %s, last_status_code = %s,
-            payload_hash = %s, delivered_at = %s, instance_id = %s, updated_at = %s
+            payload_hash = %s, delivered_at = %s, instance_id = %s, updated_at = %s,
+            oversize_failures = %s
             WHERE id = %s AND due_at IS NOT NULL AND (claim_id = %s OR %s)""",
             rows,
         )
@@ -170,6 +186,12 @@ def _values(item: Settled) -> list[Any]:
         _moment(delivered_at),
         config().instance_id,
         _moment(outcome.finished_at),
+        count_oversize(
+            outcome.job.oversize_failures,
+            status=outcome.status_code,
+            was_reset=outcome.was_reset,
+            body_size=outcome.body_size,
+        ),
         _key(outcome.job.delivery_id),
     ]
 

@@ -35,6 +35,11 @@ class Kind(StrEnum):
 ABOUT_THE_MAIL = frozenset({400, 406, 413, 415, 422})
 THROTTLING = frozenset({408, 425, 429, 503})
 
+# n8n answers 500 to what is too large for it, other servers 400, or they hang up.
+MAYBE_TOO_LARGE = frozenset({400, 500})
+SUSPICIOUS_SIZE = 1024 * 1024  # bytes of a body that may be too large
+OVERSIZE_FAILURES = 2  # in a row, after which links are sent instead of contents
+
 
 def kind_of_status(status: int) -> Kind:
     """What an HTTP status code means."""
@@ -49,6 +54,15 @@ def kind_of_status(status: int) -> Kind:
     if status == 404 or status >= 500:
         return Kind.FAST
     return Kind.SLOW
+
+
+def count_oversize(count: int, *, status: int | None, was_reset: bool, body_size: int) -> int:
+    """How many failures in a row may be due to the size of the body; `count` is before this one.
+    What was found too large stays so."""
+    if count >= OVERSIZE_FAILURES or status == 413:
+        return OVERSIZE_FAILURES
+    is_suspicious = was_reset or status in MAYBE_TOO_LARGE
+    return count + 1 if is_suspicious and body_size > SUSPICIOUS_SIZE else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,30 @@
-"""The Received field that we put in front of a message as delivered (RFC 5321 §4.4)."""
+"""The fields that we put in front of a message as delivered (RFC 5321 §4.4, RFC 8601). The bytes as
+received stay as they are."""
 
 from delivery.jobs import Job
 from fastsmtp.config import config
+from fastsmtp.mail.authres import remove_forged
+from fastsmtp.mail.fields import write_field
 from fastsmtp.mail.trace import write_received
 from fastsmtp.mail.words import decode_header
 
 
+def as_delivered(job: Job, raw: bytes) -> bytes:
+    """The message with our fields in front, and without those that others wrote in our name."""
+    fields = _write_received(job)
+    if job.authentication_results:
+        fields += write_field("Authentication-Results", job.authentication_results)
+    return fields + remove_forged(raw, config().our_hostname)
+
+
 def received(job: Job) -> str:
-    """Its value as a reader sees it, unfolded. The bytes as received stay as they are."""
-    _, _, value = write_received(
+    """The value of our Received field as a reader sees it, unfolded."""
+    _, _, value = _write_received(job).partition(b":")
+    return decode_header(value)
+
+
+def _write_received(job: Job) -> bytes:
+    return write_received(
         helo=job.helo,
         client_ip=job.client_ip,
         hostname=config().our_hostname,
@@ -16,5 +32,4 @@ def received(job: Job) -> str:
         queue_id=str(job.message_id),
         recipients=[address for address, _ in job.rcpt_to],
         received_at=job.received_at,
-    ).partition(b":")
-    return decode_header(value)
+    )

@@ -54,6 +54,8 @@ class Delivery(models.Model):
     # to 0 by a manual retry. `attempts` counts all calls ever made.
     tries = models.PositiveSmallIntegerField(default=0, db_default=0)
     attempts = models.PositiveIntegerField(default=0, db_default=0)
+    # Failures in a row that may be due to the size of the body: see `delivery.schedule`.
+    oversize_failures = models.PositiveSmallIntegerField(default=0, db_default=0)
     due_at = models.DateTimeField(null=True)  # None once nothing more will be tried
     claim_id = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)

@@ -34,6 +34,9 @@ class Endpoint(Record):
 
     class Mode(models.TextChoices):
         JSON = "json"
+        MULTIPART = "multipart"
+        RAW = "raw"
+        THIN = "thin"
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="endpoints")
     channel = models.CharField(max_length=10, choices=Channel, default=Channel.WEBHOOK)

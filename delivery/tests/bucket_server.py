@@ -37,6 +37,7 @@ def s3_server() -> Iterator[str]:
     try:
         _client(url).create_bucket(Bucket=BUCKET)
         yield url
+        empty(url)  # servers of one process have one memory
     finally:
         server.stop()
 

@@ -27,7 +27,10 @@ def make_job(*, target: dict[str, Any] | None = None, **changes: Any) -> Job:
         "secret": SECRET,
         "timeout_seconds": None,
         "concurrency": 32,
+        "mode": "json",
+        "max_body_bytes": None,
         "domain_name": "yourdomain.com",
+        "preserves_raw": None,
         **(target or {}),
     }
     values = {
@@ -38,6 +41,8 @@ def make_job(*, target: dict[str, Any] | None = None, **changes: Any) -> Job:
         "tags": [],
         "tries": 1,
         "attempts": 1,
+        "preserve_raw": False,
+        "oversize_failures": 0,
         "created_at": RECEIVED_AT,
         "message_id": MESSAGE_ID,
         "raw_id": UUID("01943a5c-0000-7000-8000-000000000004"),

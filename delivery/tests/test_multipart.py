@@ -1,27 +1,15 @@
 """Forms with files, as an independent parser reads them."""
 
-from io import BytesIO
-from typing import Any
-
 import pytest
-from django.core.files.uploadhandler import MemoryFileUploadHandler
-from django.http.multipartparser import MultiPartParser
 from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.multipart import File, Text, encode
+from delivery.tests.forms import read_form
 
 
 def read(*fields: Text | File) -> tuple[dict[str, str], dict[str, tuple[str, str, bytes]]]:
-    content_type, body = encode(fields)
-    meta = {"CONTENT_TYPE": content_type, "CONTENT_LENGTH": str(len(body))}
-    texts: Any
-    files: Any
-    texts, files = MultiPartParser(meta, BytesIO(body), [MemoryFileUploadHandler()]).parse()
-    found = {
-        name: (str(file.name), str(file.content_type), file.read()) for name, file in files.items()
-    }
-    return dict(texts.items()), found
+    return read_form(*encode(fields))
 
 
 def test_texts_and_files() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 import fastsmtp
-from delivery.payload import build
+from delivery.body import build
 from delivery.tests.plain_jobs import make_job
 from delivery.tests.test_payload import MAIL
 from fastsmtp.mail.tests.mails import MAIL_PIECES
@@ -25,7 +25,7 @@ _validator = jsonschema.Draft202012Validator(SCHEMA)
 
 
 def _check(raw: bytes, **changes: Any) -> dict[str, Any]:
-    payload: dict[str, Any] = json.loads(build(make_job(**changes), raw))
+    payload: dict[str, Any] = json.loads(build(make_job(**changes), raw).content)
     _validator.validate(payload)
     return payload
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from delivery.models import Delivery, Endpoint, Lane, Recipient
 from delivery.recorder import record
-from delivery.schedule import JITTER, Kind
+from delivery.schedule import JITTER, OVERSIZE_FAILURES, Kind
 from delivery.tests.outcomes import SCHEDULE, outcome_of, record_one
 from delivery.tests.waiting_mail import add_due, claim_from, claim_one
 from fastsmtp.config import config
@@ -148,7 +148,7 @@ class TestTheEndOfTheSchedule:
     def test_exhausted_when_the_mail_itself_is_refused(
         self, recipient: Recipient, endpoint: Endpoint, status_code: int
     ) -> None:
-        add_due(recipient, endpoint, tries=ALL)
+        add_due(recipient, endpoint, tries=ALL, oversize_failures=OVERSIZE_FAILURES)
         record_one(claim_one(endpoint), Kind.SLOW, status_code=status_code)
         delivery = Delivery.objects.get()
         assert (delivery.status, delivery.reason) == (Status.EXHAUSTED, "schedule")

@@ -4,9 +4,11 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from django.utils import timezone
 
+from delivery.body import Body
 from delivery.jobs import Job
 from delivery.outcome import Outcome
 from delivery.payload import EVENT
@@ -20,62 +22,65 @@ from fastsmtp.http.door import Door
 USER_AGENT = f"FastSMTP/{__version__} (webhook)"
 
 
-async def send(door: Door, job: Job, body: bytes, *, limit: timedelta) -> Outcome:
+async def send(door: Door, job: Job, body: Body, *, limit: timedelta) -> Outcome:
     started_at = timezone.now()
-    payload_hash = hashlib.sha256(body).hexdigest()
     headers = _headers(job, body, started_at)
+    facts: dict[str, Any] = {}
     try:
         answer = await door.post(
-            job.target.url, body=body, headers=headers, timeout=limit.total_seconds()
+            job.target.url, body=body.content, headers=headers, timeout=limit.total_seconds()
         )
     except AddressNotAllowed as error:
-        kind, reason = Kind.NOT_ALLOWED, str(error)
+        facts = {"kind": Kind.NOT_ALLOWED, "error": str(error)}
     except Unreachable as error:
-        kind, reason = Kind.FAST, str(error)
+        facts = {"kind": Kind.FAST, "error": str(error), "was_reset": error.kind == "reset"}
     else:
-        return _judge(job, answer, started_at, payload_hash)
+        facts = _judge(answer)
     return Outcome(
         job=job,
-        kind=kind,
         started_at=started_at,
         finished_at=timezone.now(),
-        error=reason,
-        payload_hash=payload_hash,
+        payload_hash=hashlib.sha256(body.content).hexdigest(),
+        body_size=len(body.content),
+        **facts,
     )
 
 
-def _judge(job: Job, answer: Answer, started_at: datetime, payload_hash: str) -> Outcome:
+def _judge(answer: Answer) -> dict[str, Any]:
     kind = kind_of_status(answer.status)
-    return Outcome(
-        job=job,
-        kind=kind,
-        started_at=started_at,
-        finished_at=timezone.now(),
-        status_code=answer.status,
-        error="" if kind is Kind.DELIVERED else f"the receiver answered {answer.status}",
-        retry_after=retry_after(answer.headers) if kind is Kind.THROTTLED else None,
-        response_excerpt=answer.excerpt.decode("utf-8", "replace").replace("\0", "\ufffd"),
-        resolved_ip=answer.address or "",
-        payload_hash=payload_hash,
-    )
+    return {
+        "kind": kind,
+        "status_code": answer.status,
+        "error": "" if kind is Kind.DELIVERED else f"the receiver answered {answer.status}",
+        "retry_after": retry_after(answer.headers) if kind is Kind.THROTTLED else None,
+        "response_excerpt": answer.excerpt.decode("utf-8", "replace").replace("\0", "\ufffd"),
+        "resolved_ip": answer.address or "",
+    }
 
 
-def _headers(job: Job, body: bytes, now: datetime) -> dict[str, str]:
+def _headers(job: Job, body: Body, now: datetime) -> dict[str, str]:
     delivery_id = str(job.delivery_id)
     timestamp = int(now.timestamp())
+
+    def signature(content: bytes) -> str:
+        return sign(
+            secret=job.target.secret, webhook_id=delivery_id, timestamp=timestamp, body=content
+        )
+
     ours = {
-        "content-type": "application/json; charset=utf-8",
+        "content-type": body.content_type,
         "user-agent": USER_AGENT,
         "webhook-id": delivery_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": sign(
-            secret=job.target.secret, webhook_id=delivery_id, timestamp=timestamp, body=body
-        ),
+        "webhook-signature": signature(body.content),
         "x-idempotency-key": delivery_id,
         "fastsmtp-attempt": str(job.attempts),
         "fastsmtp-event": EVENT,
         "fastsmtp-message": str(job.message_id),
+        **body.headers,
     }
+    if body.form_payload is not None:
+        ours["fastsmtp-payload-signature"] = signature(body.form_payload)
     # A rule's override never gets what the recipient's own URL is trusted with.
     if job.recipient_headers and job.recipient_url == job.target.url:
         return {**job.recipient_headers, **ours}

@@ -1,0 +1,141 @@
+"""The body of a call, in the mode of its endpoint. Built anew for every call, stored nowhere."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from delivery import attachments, payload
+from delivery.content import read_mail
+from delivery.jobs import Job
+from delivery.kept import NOTHING, Kept
+from delivery.links import RAW, make_link
+from delivery.models import Endpoint
+from delivery.multipart import File, Text, encode
+from delivery.trace import as_delivered
+from fastsmtp.mail.message import ParsedMessage
+
+JSON = "application/json; charset=utf-8"
+
+_THIN_FIELDS = (
+    "type",
+    "schema_version",
+    "timestamp",
+    "id",
+    "email_id",
+    "domain",
+    "recipient",
+    "recipient_tag",
+    "message_id",
+    "from",
+    "to",
+    "subject",
+    "date",
+    "envelope_from",
+    "envelope_to",
+    "has_attachments",
+    "dkim_result",
+    "dkim_domain",
+    "spf_result",
+    "spf_domain",
+    "client_ip",
+    "tags",
+    "size",
+    "raw_message",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Body:
+    """`form_payload` is the JSON inside a form, which is signed by itself."""
+
+    content: bytes
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+    form_payload: bytes | None = None
+
+
+def build(job: Job, raw: bytes, *, mail: ParsedMessage | None = None, kept: Kept = NOTHING) -> Body:
+    """With links instead of contents when the endpoint takes no more. Text that the mail could not
+    express in Unicode holds U+FFFD."""
+    mail = mail or read_mail(raw, job.authentication_results)
+    facts = payload.describe(job, mail, raw_message=_describe_raw(job, raw, kept))
+    if not job.wants_links:
+        body = _build(job, raw, mail, facts, kept, has_room=True)
+        most = job.target.max_body_bytes
+        if most is None or len(body.content) <= most:
+            return body
+    return _build(job, raw, mail, facts, kept, has_room=False)
+
+
+def _build(
+    job: Job,
+    raw: bytes,
+    mail: ParsedMessage,
+    facts: dict[str, Any],
+    kept: Kept,
+    *,
+    has_room: bool,
+) -> Body:
+    match job.target.mode:
+        case Endpoint.Mode.MULTIPART:
+            placed = list(attachments.place(job, mail.attachments, kept, has_room=has_room))
+            return _make_form(facts, placed)
+        case Endpoint.Mode.RAW if has_room:
+            return Body(
+                content=as_delivered(job, raw),
+                content_type="message/rfc822",
+                headers=_make_headers(job),
+            )
+        case Endpoint.Mode.THIN | Endpoint.Mode.RAW:
+            thin = {name: facts[name] for name in _THIN_FIELDS}
+            links = attachments.link(job, mail.attachments, kept)
+            return Body(content=orjson.dumps(thin | {"attachments": links}))
+    placed = list(attachments.place(job, mail.attachments, kept, has_room=has_room))
+    contents = [item.with_content() for item in placed]
+    return Body(content=orjson.dumps(facts | {"attachments": contents}))
+
+
+def _make_form(facts: dict[str, Any], placed: Sequence[attachments.Placed]) -> Body:
+    """Scalars stand as fields of their own too, for who reads forms and no JSON."""
+    inner = orjson.dumps(facts | {"attachments": [item.facts for item in placed]})
+    fields: list[Text | File] = [Text("payload", inner.decode())]
+    fields += [Text(name, value) for name, value in facts.items() if isinstance(value, str)]
+    for item in placed:
+        if item.is_carried:
+            fields.append(
+                File(
+                    f"attachment_{item.attachment.index}",
+                    item.attachment.filename,
+                    item.attachment.content_type,
+                    item.attachment.content,
+                )
+            )
+    content_type, content = encode(fields)
+    return Body(content=content, content_type=content_type, form_payload=inner)
+
+
+def _make_headers(job: Job) -> dict[str, str]:
+    """What a raw message does not say of itself. Percent-encoded where it is not visible ASCII."""
+    facts = {
+        "fastsmtp-recipient": job.recipient_address,
+        "fastsmtp-envelope-from": job.mail_from,
+        "fastsmtp-client-ip": job.client_ip,
+        "fastsmtp-dkim": job.dkim_result,
+        "fastsmtp-spf": job.spf_result,
+        "fastsmtp-tags": ",".join(job.tags),
+    }
+    return {name: quote(value, safe="!#$&'*+-./=?@^_`{|}~:,") for name, value in facts.items()}
+
+
+def _describe_raw(job: Job, raw: bytes, kept: Kept) -> dict[str, Any]:
+    if kept.raw is not None:
+        return kept.describe(kept.raw) | {"size": kept.raw.size, "sha256": kept.raw.sha256}
+    return {
+        "url": make_link(job.delivery_id, RAW),
+        "size": len(raw),
+        "sha256": hashlib.sha256(raw).hexdigest(),
+    }
