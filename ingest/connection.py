@@ -153,6 +153,16 @@ class Connection(SMTP):
                 self._is_listening = False
                 return None if is_too_long or len(line) > MAX_COMMAND else line
 
+    async def _begins_with(self, start: bytes) -> bool:
+        """Of what comes next; it stays to be read. Waits for no more than it takes to know."""
+        heard = bytearray()
+        self._is_listening = True
+        while len(heard) < len(start) and start.startswith(heard):
+            heard += await self._receive(self._reader.read(len(start) - len(heard)))
+        self._is_listening = False
+        self._push_back(heard)
+        return heard == start
+
     async def _receive(self, reading: Awaitable[bytes]) -> bytes:
         """Raises Gone at the end of the stream, however it came."""
         try:
@@ -165,7 +175,7 @@ class Connection(SMTP):
         return data
 
     def _push_back(self, rest: bytearray) -> None:
-        """What a pipelining client sent after the final dot is its next command (RFC 2920)."""
+        """It will be read once more."""
         if rest:
             self._reader._buffer[:0] = rest  # type: ignore[attr-defined]
 

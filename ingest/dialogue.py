@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 # Sent by browsers and confused clients. Their next lines are content that somebody else may have
 # written, and must not be taken for commands.
 NOT_SMTP = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "BDAT"}
+# How every client begins that speaks TLS at once (RFC 8446 §5.1). It would wait for our answer, and
+# we for the end of its line.
+TLS_HANDSHAKE = b"\x16\x03"
 BEFORE_STARTTLS = {"NOOP", "EHLO", "STARTTLS", "QUIT"}  # RFC 3207 §4
 CLOSING = ("221", "421")  # RFC 5321 §4.2.1: with these the connection ends
 
@@ -30,6 +33,9 @@ class Dialogue(Connection):
 
     async def _converse(self) -> None:
         await self._send(replies.greeting(self.hostname))
+        if await self._begins_with(TLS_HANDSHAKE):
+            await self._send(replies.NOT_SMTP)
+            return
         while not self._may_end:
             reply = await self._next_reply()
             if reply.startswith(CLOSING):

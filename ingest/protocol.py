@@ -164,6 +164,7 @@ class SMTPProtocol(Dialogue):
             chunk = await self._receive(self._reader.read(READ_SIZE))
             data += chunk
             reservation.grow(0 if is_too_large else len(chunk))
+        # What a pipelining client sent after the final dot is its next command (RFC 2920).
         self._push_back(data[end + len(END_OF_DATA) :])
         del data[end + 2 :]
         # Doubled dots are not counted (RFC 1870 §3).

@@ -1,6 +1,7 @@
 """STARTTLS (RFC 3207) and the port that speaks TLS from the first byte (RFC 8314)."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -128,6 +129,29 @@ def test_a_large_mail_arrives(
     assert (message.tls_version, message.tls_cipher) == ("TLSv1.3", cipher)
     assert message.protocol == "ESMTPS"
     assert message.client_ip == "127.0.0.1"
+
+
+def test_tls_at_once_is_cut_off_where_it_must_not_begin_yet(
+    plain: Talk, trust: ssl.SSLContext
+) -> None:
+    """Both would wait for each other: a ClientHello need not hold a line feed."""
+    with pytest.raises(ssl.SSLError):
+        plain.start_tls(trust)
+
+
+def test_two_bytes_are_enough_to_know_tls(plain: Talk) -> None:
+    plain.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    plain.send(b"\x16")
+    plain.send(b"\x03")
+    plain.expect("421 4.7.0 This is an SMTP server")
+    assert plain.is_closed
+
+
+def test_half_of_them_is_the_beginning_of_a_line(plain: Talk) -> None:
+    plain.send(b"\x16")
+    plain.send(b"EHLO client.example\r\n")
+    plain.expect("500 5.5.1 Command not recognized")
+    assert plain.ask("NOOP") == "250 2.0.0 Ok"
 
 
 def test_mail_in_clear_has_no_cipher(server: ServerInThread) -> None:

@@ -18,6 +18,7 @@ MAX_RECIPIENTS = 4
 MAX_ERRORS = 6
 MAX_COMMANDS = 40
 NOT_SMTP = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT", b"BDAT")
+TLS_HANDSHAKE = b"\x16\x03"
 MAIL_PARAMETERS = ("SIZE", "BODY", "SMTPUTF8", "AUTH", "RET", "ENVID")
 RCPT_PARAMETERS = ("NOTIFY", "ORCPT")
 
@@ -55,6 +56,7 @@ class Reference:
         self.is_closed = False
         self.is_lossy = False  # closed while we were talking: what was said last may be lost
         self.expects_tls = False
+        self._has_begun = False
         self._is_encrypted = False
         self._error_count = 0
         self._command_count = 0
@@ -90,7 +92,16 @@ class Reference:
         return True
 
     def _advance(self) -> bool:
+        if not self._has_begun:
+            return self._hear_beginning()
         return self._hear_data() if self._is_in_data else self._hear_command()
+
+    def _hear_beginning(self) -> bool:
+        start = self._pending[: len(TLS_HANDSHAKE)]
+        self._has_begun = start == TLS_HANDSHAKE or not TLS_HANDSHAKE.startswith(start)
+        if start == TLS_HANDSHAKE:
+            self._say("421 4.7.0")
+        return self._has_begun
 
     def _hear_data(self) -> bool:
         # The line break that ended DATA makes a lone first dot an end as well.
