@@ -32,7 +32,8 @@ def addresses(source: str, *, extra: bytes = b"") -> bytes:
 
 V2_IPV4 = v2(0x11, addresses("192.0.2.7"))
 V2_IPV6 = v2(0x21, addresses("2001:db8::7"))
-TLV = b"\x04\x00\x03abc"
+V2_TLV = v2(0x11, addresses("192.0.2.7", extra=b"\x04\x00\x03abc"))  # PP2_TYPE_NOOP
+V2_LOCAL = v2(0x00, command=0x20)
 
 GOOD = {
     "v1-tcp4": (V1, "192.0.2.7"),
@@ -43,9 +44,9 @@ GOOD = {
     "v2-ipv4": (V2_IPV4, "192.0.2.7"),
     "v2-ipv6": (V2_IPV6, "2001:db8::7"),
     "v2-mapped": (v2(0x21, addresses("::ffff:192.0.2.7")), "192.0.2.7"),
-    "v2-tlv": (v2(0x11, addresses("192.0.2.7", extra=TLV)), "192.0.2.7"),
+    "v2-tlv": (V2_TLV, "192.0.2.7"),
     "v2-longest": (v2(0x11, addresses("192.0.2.7", extra=bytes(2036))), "192.0.2.7"),
-    "v2-local": (v2(0x00, command=0x20), None),
+    "v2-local": (V2_LOCAL, None),
     "v2-local-with-addresses": (v2(0x11, addresses("192.0.2.7"), command=0x20), None),
     "v2-unspecified": (v2(0x00), None),
 }
@@ -142,20 +143,19 @@ def test_the_parser_alone_takes_no_liberties(header: bytes) -> None:
         parse(header)
 
 
-@pytest.mark.parametrize(
-    ("header", "address"),
-    [(V1, "192.0.2.7"), (V2_IPV6, "2001:db8::7"), (b"PROXY UNKNOWN\r\n", "127.0.0.1")],
-    ids=["v1", "v2", "unknown"],
-)
-def test_the_clients_address_is_stored(server: ServerInThread, header: bytes, address: str) -> None:
+@pytest.mark.parametrize(("header", "address"), GOOD.values(), ids=GOOD)
+def test_the_clients_address_is_stored(
+    server: ServerInThread, header: bytes, address: str | None
+) -> None:
+    """That of the peer where the header names none."""
     with Talk(server.port) as talk:
         talk.send(header)
         talk.expect("220 *")
         bring_mail(talk)
-    assert only_message().client_ip == address
+    assert only_message().client_ip == (address or "127.0.0.1")
 
 
-@pytest.mark.parametrize("header", [V1, V2_IPV4], ids=["v1", "v2"])
+@pytest.mark.parametrize("header", [V1, V2_TLV], ids=["v1", "v2"])
 def test_it_may_come_in_single_bytes(server: ServerInThread, header: bytes) -> None:
     with Talk(server.port) as talk:
         talk.socket.setsockopt(6, 1, 1)  # TCP_NODELAY: as many packets as bytes
@@ -166,9 +166,10 @@ def test_it_may_come_in_single_bytes(server: ServerInThread, header: bytes) -> N
     assert only_message().client_ip == "192.0.2.7"
 
 
-def test_it_may_come_together_with_commands(server: ServerInThread) -> None:
+@pytest.mark.parametrize("header", [V1, V2_TLV, V2_LOCAL], ids=["v1", "v2", "v2-local"])
+def test_it_may_come_together_with_commands(server: ServerInThread, header: bytes) -> None:
     with Talk(server.port) as talk:
-        talk.send(V1 + b"EHLO client.example\r\n")
+        talk.send(header + b"EHLO client.example\r\n")
         talk.play("""
             S: 220 *
             S: 250 HELP
@@ -229,7 +230,7 @@ def test_a_failed_handshake_harms_nobody(server: ServerInThread) -> None:
 
 
 @pytest.mark.parametrize("port", ["port", "tls_port"])
-@pytest.mark.parametrize("name", ["nothing-like-it", "v1-wrong-family", "v1-too-long", "v2-udp"])
+@pytest.mark.parametrize("name", BAD)
 def test_junk_of_a_proxy_is_closed_without_a_word(
     server: ServerInThread, name: str, port: str, caplog: pytest.LogCaptureFixture
 ) -> None:
