@@ -7,7 +7,8 @@ exception's text and the old sender and recipients where the fault is ours.
 import logging
 
 from ingest import replies
-from ingest.connection import Connection, Gone
+from ingest.connection import Connection
+from ingest.stream import Gone
 
 log = logging.getLogger(__name__)
 
