@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import ssl
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
+from typing import Any
 from weakref import WeakSet
 
 from fastsmtp.config import Config
@@ -25,7 +26,8 @@ from ingest.writer import Writer
 log = logging.getLogger(__name__)
 
 BACKLOG = 1024  # connections the kernel holds for us
-CERTIFICATE_INTERVAL = 2.0  # seconds between two looks at the certificate's files
+
+type Chore = Callable[[asyncio.Event], Coroutine[Any, Any, None]]  # until the event is set
 
 
 class Server:
@@ -86,11 +88,9 @@ class Server:
         self._writer.start()
         self._bell.start()
         self._backpressure.start()
-        sharing = None
-        if self._shared_rates is not None:
-            sharing = asyncio.create_task(self._shared_rates.run(stopping))
+        chores = [asyncio.create_task(chore(stopping)) for chore in self._chores(certificate)]
         log.info("SMTP on %s:%d", self._config.smtp_host, self._config.smtp_port)
-        await self._follow_certificate(certificate, stopping)
+        await stopping.wait()
         for listener in listeners:
             listener.close()
         await self._door.close()
@@ -99,18 +99,13 @@ class Server:
         await asyncio.to_thread(self._writer.stop)
         await asyncio.to_thread(self._bell.stop)
         await asyncio.to_thread(self._backpressure.stop)
-        if sharing is not None:
-            await sharing
+        await asyncio.gather(*chores)
 
-    async def _follow_certificate(
-        self, certificate: Certificate | None, stopping: asyncio.Event
-    ) -> None:
-        """Returns when `stopping` is set."""
-        while certificate is not None and not stopping.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), CERTIFICATE_INTERVAL)
-            certificate.refresh()
-        await stopping.wait()
+    def _chores(self, certificate: Certificate | None) -> Iterator[Chore]:
+        if certificate is not None:
+            yield certificate.follow
+        if self._shared_rates is not None:
+            yield self._shared_rates.run
 
     async def _listen(
         self,

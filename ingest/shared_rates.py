@@ -13,10 +13,10 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 import redis
 
+from ingest.chores import repeat
 from ingest.rates import WINDOW, Rate, Report
 
 log = logging.getLogger(__name__)
@@ -40,10 +40,7 @@ class SharedRates:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set, and then once more."""
-        while not stopping.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), INTERVAL)
-            await self.exchange()
+        await repeat(self.exchange, name="sharing rates", interval=INTERVAL, stopping=stopping)
         self._redis.close()
 
     async def exchange(self) -> None:

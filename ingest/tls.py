@@ -1,14 +1,19 @@
 """The TLS of both ports, and new certificates without a restart."""
 
+import asyncio
 import logging
 import os
 import ssl
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from fastsmtp.config import Config, ConfigError
+from ingest.chores import repeat
 
 log = logging.getLogger(__name__)
+
+INTERVAL = 2.0  # seconds between two looks at the files
 
 # Of TLS 1.2; those of 1.3 are all good. Forward secrecy always (RFC 9325 §4.1), however the
 # system's OpenSSL was configured. CBC stays, at the end: older Windows servers have nothing better.
@@ -44,6 +49,11 @@ class Certificate:
                     " FASTSMTP_SMTP_TLS_CERT, or one of the two files is not PEM."
                 ]
             ) from None
+
+    async def follow(self, stopping: asyncio.Event) -> None:
+        """Refreshes until `stopping` is set."""
+        refresh = partial(asyncio.to_thread, self.refresh)
+        await repeat(refresh, name="the certificate", interval=INTERVAL, stopping=stopping)
 
     def refresh(self) -> None:
         """Loads the files again if they have changed. A pair that cannot be used, or of which only

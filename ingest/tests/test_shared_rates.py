@@ -194,6 +194,25 @@ def test_without_redis_each_counts_for_itself(
     assert (lines(AWAY), lines(BACK)) == (2, 2)
 
 
+def test_an_error_of_ours_is_told_at_once_and_harms_no_client(
+    servers: list[ServerInThread], redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as a count in Redis that is no number."""
+    server, _ = servers
+    is_admitted(server)
+    wait_until(lambda: has_told(server))
+    with redis.Redis.from_url(redis_server.url) as client:
+        keys = client.keys("fastsmtp:rate:*")
+        for key in keys:
+            client.hset(key, "another process", "many")
+        assert is_admitted(server)
+        wait_until(lambda: "unexpected error, sharing rates goes on" in caplog.messages)
+        assert is_admitted(server)
+        for key in keys:
+            client.hdel(key, "another process")
+    wait_until(lambda: has_told(server))
+
+
 @pytest.mark.parametrize(
     ("url", "has_siblings", "is_shared"),
     [(None, False, False), (None, True, True), ("redis://127.0.0.1:9", False, True)],
