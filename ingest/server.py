@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakSet
 
 from fastsmtp.config import Config
@@ -28,6 +28,14 @@ log = logging.getLogger(__name__)
 BACKLOG = 1024  # connections the kernel holds for us
 
 type Chore = Callable[[asyncio.Event], Coroutine[Any, Any, None]]  # until the event is set
+
+
+class Service(Protocol):
+    """A thread of its own; `stop` waits until it has finished what it has."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 class Server:
@@ -65,8 +73,10 @@ class Server:
             if self._rates and (has_siblings or config.redis_url is not None)
             else None
         )
-        self._bell = Bell()
-        self._writer = Writer(on_stored=self._bell.ring)
+        bell = Bell()
+        self._writer = Writer(on_stored=bell.ring)
+        # In the order of their start; the last to be started is the first to be stopped.
+        self._services: Sequence[Service] = (self._backpressure, bell, self._writer)
         self._handler = Handler(
             writer=self._writer,
             budget=ByteBudget(limits.data),
@@ -85,9 +95,8 @@ class Server:
         listeners = [await self._listen(self._config.smtp_port, starttls=tls)]
         if tls is not None:
             listeners.append(await self._listen(self._config.smtp_tls_port, implicit=tls))
-        self._writer.start()
-        self._bell.start()
-        self._backpressure.start()
+        for service in self._services:
+            service.start()
         chores = [asyncio.create_task(chore(stopping)) for chore in self._chores(certificate)]
         log.info("SMTP on %s:%d", self._config.smtp_host, self._config.smtp_port)
         await stopping.wait()
@@ -96,9 +105,8 @@ class Server:
         await self._door.close()
         await self._drain()
         await asyncio.to_thread(self._handler.stop)
-        await asyncio.to_thread(self._writer.stop)
-        await asyncio.to_thread(self._bell.stop)
-        await asyncio.to_thread(self._backpressure.stop)
+        for service in reversed(self._services):
+            await asyncio.to_thread(service.stop)
         await asyncio.gather(*chores)
 
     def _chores(self, certificate: Certificate | None) -> Iterator[Chore]:
