@@ -7,15 +7,13 @@ lost; whatever it raises has stored nothing.
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
-from itertools import batched
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import Domain
 from delivery import lanes, repetitions
-from delivery.models import Delivery, Endpoint, Lane, Message, RawChunk, RawMessage, Recipient
+from delivery.models import Delivery, Lane, Message, RawChunk, RawMessage
 from delivery.models.message import CHUNK_SIZE
 from delivery.submission import Submission
 from fastsmtp.bulk import Insert
@@ -25,7 +23,6 @@ from fastsmtp.mail.headers import HeaderSummary, summarize
 
 # How long the sweep leaves a new message to the task that was rung for it.
 ROUTE_GRACE = timedelta(seconds=2)
-CANCELLED_AT_ONCE = 500  # deliveries in one statement
 
 _insert_raw = Insert(RawMessage, "id", "size", "sha256", "content", "created_at")
 _insert_message = Insert(
@@ -129,24 +126,6 @@ def _message_rows(submission: Submission, summary: HeaderSummary) -> Iterator[di
         }
 
 
-def delete_domain(domain: Domain) -> int:
-    """Deletes a domain with its configuration; what waits for it is cancelled, and counted."""
-    with transaction.atomic():
-        cancelled = _cancel(domain.id, reason="the domain was deleted")
-        domain.delete()
-    return cancelled
-
-
-def delete_recipient(recipient: Recipient) -> int:
-    """Deletes a recipient; what waits for it is cancelled, and counted."""
-    with transaction.atomic():
-        cancelled = _cancel(
-            recipient.domain_id, reason="the recipient was deleted", recipient_id=recipient.id
-        )
-        recipient.delete()
-    return cancelled
-
-
 def release(delivery_ids: Collection[uuid.UUID]) -> int:
     """Those of them that are quarantined become due now; returns how many.
 
@@ -158,7 +137,7 @@ def release(delivery_ids: Collection[uuid.UUID]) -> int:
             id__in=delivery_ids, status=Delivery.Status.QUARANTINED, endpoint__isnull=False
         )
         woken = lanes.wake(set(quarantined.values_list("endpoint_id", flat=True)), at=now)
-        return _update_in_order(
+        return update_in_order(
             quarantined.filter(endpoint_id__in=woken),
             status=Delivery.Status.PENDING,
             reason="",
@@ -182,7 +161,7 @@ def discard(delivery_ids: Collection[uuid.UUID]) -> int:
         ]
         is_sending = Q(claimed_until__gt=timezone.now())
         is_held = Q(status__in=Delivery.OPEN, endpoint_id__in=disabled) & ~is_sending
-        return _update_in_order(
+        return update_in_order(
             chosen.filter(Q(status=Delivery.Status.QUARANTINED) | is_held),
             status=Delivery.Status.DISCARDED,
             reason="discarded",
@@ -192,32 +171,7 @@ def discard(delivery_ids: Collection[uuid.UUID]) -> int:
         )
 
 
-def _cancel(domain_id: uuid.UUID, *, reason: str, **conditions: object) -> int:
-    endpoints = Endpoint.objects.filter(domain_id=domain_id).values("id")
-    # The lanes' locks come first: routing that is about to add deliveries waits for us, and then
-    # finds the lane gone.
-    list(Lane.objects.select_for_update().filter(endpoint_id__in=endpoints).order_by("pk"))
-    waiting = Delivery.objects.filter(
-        endpoint_id__in=endpoints, due_at__isnull=False, **conditions
-    ).order_by("id")
-    return sum(
-        _cancel_deliveries(ids, reason)
-        for ids in batched(waiting.values_list("id", flat=True), CANCELLED_AT_ONCE)
-    )
-
-
-def _cancel_deliveries(ids: Sequence[uuid.UUID], reason: str) -> int:
-    return _update_in_order(
-        Delivery.objects.filter(id__in=ids, due_at__isnull=False),
-        status=Delivery.Status.CANCELLED,
-        reason=reason,
-        due_at=None,
-        claim_id=None,
-        claimed_until=None,
-    )
-
-
-def _update_in_order(deliveries: QuerySet[Delivery], **values: object) -> int:
+def update_in_order(deliveries: QuerySet[Delivery], **values: object) -> int:
     """Locked in the order in which the recorder writes: neither waits for the other for ever."""
     list(deliveries.select_for_update().order_by("id").values_list("id"))
     return deliveries.update(updated_at=timezone.now(), **values)

@@ -1,5 +1,5 @@
 """The admin of the directory and of the mail; superusers only. What moves mail goes through
-`delivery.queue`, here as everywhere.
+`delivery.queue` and `delivery.deletion`, here as everywhere.
 """
 
 from delivery.admin.deliveries import DeliveryAdmin

@@ -9,7 +9,7 @@ from unfold.decorators import display
 
 from accounts.models import Domain
 from delivery.admin.deletion import DeletesThroughQueue
-from delivery.queue import delete_domain
+from delivery.deletion import delete_domain
 
 
 @admin.register(Domain)

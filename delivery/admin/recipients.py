@@ -9,8 +9,8 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from delivery.admin.deletion import DeletesThroughQueue
+from delivery.deletion import delete_recipient
 from delivery.models import Recipient
-from delivery.queue import delete_recipient
 from fastsmtp.masking import MASK, mask_values, unmask_values
 
 

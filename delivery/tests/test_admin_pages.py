@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Domain, User
+from delivery.deletion import delete_domain
 from delivery.models import Attempt, Delivery, Endpoint, Lane, Message, Recipient
-from delivery.queue import delete_domain
 from delivery.tests.records import (
     RAW,
     URL,

@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Domain
+from delivery.deletion import delete_domain, delete_recipient
 from delivery.models import Delivery, Endpoint, Message, Recipient
-from delivery.queue import delete_domain, delete_recipient
 from delivery.routing import route
 from delivery.tests.records import URL, create_delivery, create_endpoint, create_message
 from delivery.tests.submissions import receive

@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Domain
+from delivery.deletion import delete_recipient
 from delivery.models import Delivery, Lane, Recipient
-from delivery.queue import delete_recipient
 from delivery.recorder import record
 from delivery.schedule import Kind
 from delivery.tests.outcomes import SCHEDULE, outcome_of

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from accounts.models import Domain
 from delivery.courier import Courier
+from delivery.deletion import delete_domain
 from delivery.models import Delivery, Endpoint, Lane, Recipient
-from delivery.queue import delete_domain, discard, release
+from delivery.queue import discard, release
 from delivery.recorder import record
 from delivery.routing import route
 from delivery.schedule import Kind

@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Domain
+from delivery.deletion import delete_recipient
 from delivery.models import Delivery, Endpoint, Lane, Message, Recipient
-from delivery.queue import delete_recipient
 from delivery.routing import route
 from delivery.tests.records import URL
 from delivery.tests.submissions import found, ids_of, receive

@@ -6,8 +6,8 @@ from django.core.management import CommandError
 from django.db.models import Count
 
 from accounts.models import Domain
+from delivery.deletion import delete_domain
 from delivery.management.find import find_domain
-from delivery.queue import delete_domain
 from fastsmtp.cli import ActionsCommand
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management import CommandError
 
+from delivery.deletion import delete_recipient
 from delivery.management.find import find_domain, find_recipient
 from delivery.models import Recipient
-from delivery.queue import delete_recipient
 from fastsmtp.cli import ActionsCommand
 
 
