@@ -114,7 +114,12 @@ class _Doorman(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = peer_address(transport)
-        connection = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
+        try:
+            connection = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
+        except OSError as error:  # too many open files
+            log.warning("connection of %s closed: %s", peer, error)
+            return
+        finally:
+            cast(asyncio.Transport, transport).abort()
         connection.setblocking(False)
-        cast(asyncio.Transport, transport).abort()
         self._admit(connection, peer)
