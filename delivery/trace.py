@@ -5,13 +5,13 @@ from delivery.jobs import Job
 from fastsmtp.config import config
 from fastsmtp.mail.authres import remove_forged
 from fastsmtp.mail.fields import write_field
-from fastsmtp.mail.trace import write_received
-from fastsmtp.mail.words import decode_header
+from fastsmtp.mail.trace import describe_received
+from fastsmtp.mail.words import replace_controls
 
 
 def as_delivered(job: Job, raw: bytes) -> bytes:
     """The message with our fields in front, and without those that others wrote in our name."""
-    fields = _write_received(job)
+    fields = write_field("Received", *_describe_received(job))
     if job.authentication_results:
         fields += write_field("Authentication-Results", job.authentication_results)
     return fields + remove_forged(raw, config().our_hostname)
@@ -19,12 +19,11 @@ def as_delivered(job: Job, raw: bytes) -> bytes:
 
 def received(job: Job) -> str:
     """The value of our Received field as a reader sees it, unfolded."""
-    _, _, value = _write_received(job).partition(b":")
-    return decode_header(value)
+    return replace_controls(" ".join(_describe_received(job)))
 
 
-def _write_received(job: Job) -> bytes:
-    return write_received(
+def _describe_received(job: Job) -> list[str]:
+    return describe_received(
         helo=job.helo,
         client_ip=job.client_ip,
         hostname=config().our_hostname,

@@ -16,7 +16,7 @@ from uuid import UUID
 from delivery.recipients import FoundRecipient
 from delivery.submission import Authentication
 from fastsmtp.config import Config
-from fastsmtp.dns import Lookup, Missing, Resolver, TemporaryDNSError, with_answers
+from fastsmtp.dns import Lookup, Memory, Missing, Resolver, TemporaryDNSError, with_answers
 from fastsmtp.mail import dkim, spf
 from fastsmtp.mail.authres import MethodResult, describe_dkim, describe_spf, write_results
 from fastsmtp.mail.headers import summarize
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 MAX_DOMAIN = 253  # characters that are stored of one
 LARGE = 256 * 1024  # bytes; hashing more would hold up other sessions, so a thread does it
+REMEMBERED_POLICIES = 2000  # what SPF said of a client and a sender; 11 KB each at most
 DKIM_REFUSAL, SPF_REFUSAL = "dkim_fail", "spf_fail"  # reasons of a dropped delivery
 
 
@@ -51,6 +52,9 @@ class Verifier:
 
     def __init__(self, resolver: Resolver, config: Config) -> None:
         self._resolver = resolver
+        self._policies: Memory[tuple[str, str, str], spf.SPFResult] = Memory(
+            resolver, most=REMEMBERED_POLICIES
+        )
         self._config = config
         self._timeout = config.smtp_auth_timeout.total_seconds()
 
@@ -119,7 +123,8 @@ class Verifier:
             signatures = await asyncio.to_thread(verification.verify, look_up)
         else:
             signatures = verification.verify(look_up)
-        from_domain = summarize(content).from_address.rpartition("@")[2]
+        # Only where there are several to choose from.
+        from_domain = _find_from_domain(content) if len(signatures) > 1 else ""
         chosen = dkim.choose(signatures, from_domain)
         return _Finding(
             result=chosen.result,
@@ -128,12 +133,14 @@ class Verifier:
         )
 
     async def _check_spf(self, session: ClientSession, transaction: Transaction) -> _Finding:
-        mail_from, helo = transaction.mail_from or "", session.host_name or ""
-        found = await with_answers(
-            self._resolver,
-            lambda lookup: spf.check(
-                ip=session.client_ip, mail_from=mail_from, helo=helo, lookup=lookup
-            ),
+        ip, mail_from, helo = (
+            session.client_ip,
+            transaction.mail_from or "",
+            session.host_name or "",
+        )
+        found = await self._policies.recall(
+            (ip, mail_from, helo),
+            lambda lookup: spf.check(ip=ip, mail_from=mail_from, helo=helo, lookup=lookup),
             timeout=self._timeout,
         )
         described = describe_spf(found.result, mail_from=mail_from, helo=helo, reason=found.reason)
@@ -142,6 +149,10 @@ class Verifier:
             domain=found.domain[:MAX_DOMAIN] or None,  # a HELO may hold anything
             described=(described,),
         )
+
+
+def _find_from_domain(content: bytes) -> str:
+    return summarize(content).from_address.rpartition("@")[2]
 
 
 async def _settle(method: str, check: Coroutine[Any, Any, _Finding]) -> _Finding:

@@ -5,7 +5,16 @@
 """
 
 from fastsmtp.dns.answers import Answer, Lookup, TemporaryDNSError
+from fastsmtp.dns.memory import Memory
 from fastsmtp.dns.replay import Missing, with_answers
 from fastsmtp.dns.resolver import Resolver
 
-__all__ = ["Answer", "Lookup", "Missing", "Resolver", "TemporaryDNSError", "with_answers"]
+__all__ = [
+    "Answer",
+    "Lookup",
+    "Memory",
+    "Missing",
+    "Resolver",
+    "TemporaryDNSError",
+    "with_answers",
+]

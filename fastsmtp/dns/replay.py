@@ -29,14 +29,15 @@ async def with_answers[T](
     function: Callable[[Lookup], T],
     *,
     timeout: float,  # noqa: ASYNC109
+    answers: dict[Question, Outcome] | None = None,
 ) -> T:
     """What `function(lookup)` returns or raises once all of its lookups were answered.
 
     It must depend on nothing but its lookups. In all of its runs a name has the same answer, and
     where there is none `lookup` raises TemporaryDNSError, each time. Raises TimeoutError after
-    `timeout` seconds, or if the lookups have no end.
+    `timeout` seconds, or if the lookups have no end. `answers` gets those that it saw.
     """
-    answers: dict[Question, Outcome] = {}
+    answers = {} if answers is None else answers
     async with asyncio.timeout(timeout):
         for _ in range(MAX_ROUNDS):
             run = _Run(resolver, answers)

@@ -16,6 +16,10 @@ _ORDINARY = re.compile(
     rb'(?:[^<>()",:;@\\]*+|"(?:[^"\\]|\\.)*+"[ \t]*+)<' + _ADDR_SPEC + rb">"
     rb"|" + _ADDR_SPEC + rb"\Z"
 )
+# One mailbox without comments or groups: nearly every field.
+_ONE_MAILBOX = re.compile(
+    rb'(?:([^<>()",:;@\\]*+)|"([^"\\]*+)"[ \t]*+)<' + _ADDR_SPEC + rb">|" + _ADDR_SPEC
+)
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|\\.?|[(),:;<>]|[^"\\(),:;<>]++', re.DOTALL)
 _QUOTED_LOCAL_PART = re.compile(rb'"(?:[^"\\]|\\.)*+"@\S++\Z')
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
@@ -43,7 +47,13 @@ def read_mailboxes(value: bytes) -> Iterator[HeaderMailbox]:
 
     A mailbox without a display name gets the comment behind it (`ada@example.org (Ada)`).
     """
-    for found in _scan(unfold(value)):
+    value = unfold(value)
+    if one := _ONE_MAILBOX.fullmatch(value):
+        words, quoted, inside, bare = one.groups(default=b"")
+        name = decode_header(words.strip() or quoted)
+        yield HeaderMailbox(name=name, address=_decode_address(inside or bare))
+        return
+    for found in _scan(value):
         address = found.address()
         mailbox = HeaderMailbox(
             name=decode_header(found.name(address)), address=_decode_address(address)

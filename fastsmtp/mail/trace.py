@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from email.utils import format_datetime
 
-from fastsmtp.mail.fields import write_field
-
 _NO_NAME = re.compile(r"[^A-Za-z0-9._:\[\]-]")
 _MAX_HELO_LENGTH = 255
 
 
-def write_received(
+def describe_received(
     *,
     helo: str,
     client_ip: str,
@@ -21,8 +19,8 @@ def write_received(
     queue_id: str,
     recipients: Sequence[str],
     received_at: datetime,
-) -> bytes:
-    """The field with its line end.
+) -> list[str]:
+    """The value of the field in parts, each of which may begin a line.
 
     What cannot be in a name becomes a question mark in `helo`. The recipient is named only if
     there is just one: others are nobody's business (RFC 5321 §7.2). `received_at` is aware.
@@ -35,7 +33,7 @@ def write_received(
     if len(recipients) == 1:
         parts.append(f"for <{recipients[0]}>")
     parts[-1] += ";"
-    return write_field("Received", *parts, format_datetime(received_at))
+    return [*parts, format_datetime(received_at)]
 
 
 def name_protocol(*, is_extended: bool, is_tls: bool, is_utf8: bool) -> str:

@@ -74,3 +74,16 @@ def test_any_bytes_are_mailboxes_and_the_first_is_the_senders(value: bytes) -> N
         assert not set(mailbox.name + mailbox.address) & set("\0\r\n")
     address = find_address(value)
     assert not address or any(mailbox.address == address for mailbox in mailboxes)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"Ada", b" ", b"\t", b'"', b"<", b">", b"a@example.org", b"=?utf-8?q?J?=", b".", b"'"]
+        ),
+        max_size=8,
+    ).map(b"".join)
+)
+def test_one_mailbox_is_read_like_several(value: bytes) -> None:
+    """The short way for the ordinary field and the long way for all others agree."""
+    assert list(read_mailboxes(value)) == list(read_mailboxes(b"," + value))

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastsmtp.mail.fields import write_field
 from fastsmtp.mail.headers import find_block_end, split_fields
-from fastsmtp.mail.trace import name_protocol, write_received
+from fastsmtp.mail.trace import describe_received, name_protocol
 
 NOON = datetime(2027, 1, 15, 12, tzinfo=UTC)
 
@@ -15,7 +16,7 @@ def write(
     client_ip: str = "192.0.2.1",
     recipients: tuple[str, ...] = ("ada@example.org",),
 ) -> bytes:
-    return write_received(
+    parts = describe_received(
         helo=helo,
         client_ip=client_ip,
         hostname="mx.example.org",
@@ -24,6 +25,7 @@ def write(
         recipients=recipients,
         received_at=NOON,
     )
+    return write_field("Received", *parts)
 
 
 def test_the_whole_field() -> None:
