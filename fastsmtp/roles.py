@@ -1,5 +1,6 @@
 """One role of an installation, run in this process until it is told to stop."""
 
+import os
 import sys
 import warnings
 
@@ -14,6 +15,7 @@ from fastsmtp.ports import Role, listeners, require_free
 from fastsmtp.web import WebServer
 
 ROLES: tuple[Role, ...] = ("api", "smtp", "worker", "beat")
+WORKER_NICENESS = 5  # a third of the processor that others on the machine get, if all want it
 WORKER_THREADS = 2  # for routing; calls are made by the courier
 
 
@@ -40,6 +42,9 @@ def run(role: Role, config: Config, *, processes: int | None = None) -> None:
 
 
 def _work() -> None:
+    # Where the processor is short, mail is taken first: its senders have a timeout, and what waits
+    # for its webhook is safe.
+    os.nice(WORKER_NICENESS)
     # Celery's advice against root is about pickled tasks; ours are JSON.
     warnings.simplefilter("ignore", SecurityWarning)
     worker = app.Worker(
