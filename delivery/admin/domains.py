@@ -14,13 +14,14 @@ from delivery.deletion import delete_domain
 
 @admin.register(Domain)
 class DomainAdmin(DeletesThroughQueue, ModelAdmin):
-    """Its policies appear here once the server verifies DKIM and SPF."""
-
     list_display = ["domain_name", "is_enabled", "recipient_count", "created_at"]
     list_filter = [("is_enabled", BooleanRadioFilter)]
     search_fields = ["domain_name"]
     show_full_result_count = False
-    fields = ["domain_name", "is_enabled"]
+    fieldsets = [
+        (None, {"fields": ["domain_name", "is_enabled"]}),
+        ("Raw messages", {"fields": ["preserve_raw_message"]}),
+    ]
     delete_record = staticmethod(delete_domain)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Domain]:

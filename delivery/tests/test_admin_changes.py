@@ -107,17 +107,58 @@ def test_a_recipient_stays_in_its_domain(
     assert Recipient.objects.get().domain == domain
 
 
-def test_limits_of_an_endpoint(browser: Client, domain: Domain) -> None:
-    endpoint = create_endpoint(domain)
+def _save_endpoint(browser: Client, endpoint: Endpoint, **changes: str) -> Any:
     page = reverse("admin:delivery_endpoint_change", args=[endpoint.pk])
-    lane = {"lane-TOTAL_FORMS": "0", "lane-INITIAL_FORMS": "0"}
+    form = {
+        "mode": "json",
+        "concurrency": "32",
+        "timeout_seconds": "",
+        "max_body_bytes": "",
+        "lane-TOTAL_FORMS": "0",
+        "lane-INITIAL_FORMS": "0",
+    }
+    return browser.post(page, form | changes)
+
+
+def test_an_endpoint_is_configured(browser: Client, domain: Domain) -> None:
+    endpoint = create_endpoint(domain)
     secret = endpoint.secret
-    browser.post(page, {"concurrency": "4", "timeout_seconds": "10", "max_body_bytes": "", **lane})
+    _save_endpoint(
+        browser,
+        endpoint,
+        mode="multipart",
+        max_body_bytes="1000000",
+        concurrency="4",
+        timeout_seconds="10",
+    )
     endpoint.refresh_from_db()
+    assert (endpoint.mode, endpoint.max_body_bytes) == ("multipart", 1_000_000)
     assert (endpoint.concurrency, endpoint.timeout_seconds) == (4, 10)
-    assert endpoint.secret == secret
-    browser.post(page, {"concurrency": "0", **lane})
-    assert Endpoint.objects.get().concurrency == 4
+    assert (endpoint.secret, endpoint.url) == (secret, URL)
+    _save_endpoint(browser, endpoint)
+    endpoint.refresh_from_db()
+    assert (endpoint.mode, endpoint.max_body_bytes) == ("json", None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("mode", "xml"), ("max_body_bytes", "-1"), ("concurrency", "0")]
+)
+def test_a_value_that_an_endpoint_refuses(
+    browser: Client, domain: Domain, field: str, value: str
+) -> None:
+    endpoint = create_endpoint(domain)
+    assert _save_endpoint(browser, endpoint, **{field: value}).status_code == 200
+    assert getattr(Endpoint.objects.get(), field) == getattr(endpoint, field)
+
+
+@pytest.mark.parametrize(("value", "kept"), [("true", True), ("false", False), ("unknown", None)])
+def test_a_domain_decides_about_raw_messages(
+    browser: Client, domain: Domain, value: str, kept: bool | None
+) -> None:
+    Domain.objects.update(preserve_raw_message=not kept)
+    page = reverse("admin:accounts_domain_change", args=[domain.pk])
+    browser.post(page, {"is_enabled": "on", "preserve_raw_message": value})
+    assert Domain.objects.get().preserve_raw_message is kept
 
 
 @pytest.mark.parametrize("by", ["page", "list"])

@@ -12,6 +12,7 @@ from django.urls import reverse
 from accounts.models import Domain, User
 from delivery.deletion import delete_domain
 from delivery.models import Attempt, Delivery, Endpoint, Lane, Message, Recipient
+from delivery.tests.plain_jobs import KEY, SECRET
 from delivery.tests.records import (
     RAW,
     URL,
@@ -197,6 +198,18 @@ def test_no_secret_is_ever_shown(browser: Client, model: Any) -> None:
         assert secret not in page
 
 
+def test_a_secret_is_shown_to_who_asks_for_it(browser: Client) -> None:
+    _fill("example.com")
+    Endpoint.objects.update(secret=SECRET)
+    endpoint = Endpoint.objects.get()
+    link = reverse("admin:delivery_endpoint_secret", args=[endpoint.pk])
+    assert link in _text(browser.get(_page(endpoint)))
+    response = browser.get(link)
+    assert response["Content-Type"] == "text/plain"
+    assert "no-store" in response["Cache-Control"]
+    assert _text(response).split() == ["secret", SECRET, "key", "as", "text", KEY.decode()]
+
+
 @pytest.mark.parametrize(
     "path", ["/admin/", *[f"/admin/{name}/" for name in ("delivery", "accounts")]]
 )
@@ -210,9 +223,12 @@ def test_only_superusers_come_in(path: str) -> None:
         assert response["Location"].startswith("/admin/login/")
 
 
-def test_only_superusers_download(browser: Client) -> None:
-    message = _fill("example.com").message
+@pytest.mark.parametrize(
+    ("page", "model"), [("message_raw", Message), ("endpoint_secret", Endpoint)]
+)
+def test_only_superusers_get_what_is_confidential(page: str, model: Any) -> None:
+    _fill("example.com")
     client = Client()
     client.force_login(User.objects.create_user("bob"))
-    link = reverse("admin:delivery_message_raw", args=[message.pk])
+    link = reverse(f"admin:delivery_{page}", args=[model.objects.get().pk])
     assert client.get(link).status_code == 302
