@@ -21,7 +21,16 @@ MAILS = [
     *(ROOT / "fastsmtp" / "mail" / "tests" / "golden").glob("*.eml"),
 ]
 
+THIN: dict[str, Any] = SCHEMA["$defs"]["thin"]
+
+
+def _definition(name: str) -> jsonschema.Draft202012Validator:
+    parts = {key: SCHEMA[key] for key in ("$defs", "properties")}
+    return jsonschema.Draft202012Validator({"$ref": f"#/$defs/{name}", **parts})
+
+
 _validator = jsonschema.Draft202012Validator(SCHEMA)
+_thin_validator = _definition("thin")
 
 
 def _check(raw: bytes, **changes: Any) -> dict[str, Any]:
@@ -49,39 +58,61 @@ def test_any_mail_keeps_to_it(raw: bytes) -> None:
     _check(raw)
 
 
-_S3 = {
-    "filename": "invoice-2025-01.pdf",
+def _checked(mode: str, raw: bytes, **changes: Any) -> dict[str, Any]:
+    """What an endpoint of this mode is told: it keeps to the schema."""
+    body = build(make_job(target={"mode": mode}, **changes), raw)
+    payload: dict[str, Any] = json.loads(body.form_payload or body.content)
+    (_thin_validator if payload.keys() == THIN["properties"].keys() else _validator).validate(
+        payload
+    )
+    return payload
+
+
+def test_thin_names_every_field_and_no_other() -> None:
+    assert _checked("thin", MAIL).keys() == THIN["properties"].keys() == set(THIN["required"])
+    assert _checked("raw", MAIL, oversize_failures=2).keys() == THIN["properties"].keys()
+
+
+@pytest.mark.parametrize("oversize_failures", [0, 2])
+@pytest.mark.parametrize("mode", ["json", "multipart", "thin"])
+@pytest.mark.parametrize("path", MAILS, ids=lambda path: path.stem)
+def test_every_mode_keeps_to_it(path: Path, mode: str, oversize_failures: int) -> None:
+    _checked(mode, path.read_bytes(), oversize_failures=oversize_failures)
+
+
+WHOLE = {
+    "filename": "invoice.pdf",
     "content_type": "application/pdf",
-    "size": 45678,
-    "storage": "s3",
-    "bucket": "my-email-attachments",
-    "key": "attachments/yourdomain.com/abc123@sender.com/invoice-2025-01.pdf",
-    "url": "https://s3.us-west-2.amazonaws.com/my-email-attachments/attachments/invoice.pdf",
+    "size": 9,
+    "index": 0,
+    "disposition": "attachment",
+    "content_id": None,
+    "inline": False,
+    "sha256": "0" * 64,
+    "charset": None,
 }
-SPECIFIED_ATTACHMENTS = {
-    "inline": {
-        "filename": "invoice-2025-01.pdf",
-        "content_type": "application/pdf",
-        "size": 45678,
-        "content": "JVBERi0xLjQK",
-    },
-    "S3": _S3,
-    "S3 with a presigned URL": {**_S3, "presigned_url": "https://bucket.example/invoice?X-Amz=1"},
-    "S3 failed": {
-        "filename": "invoice-2025-01.pdf",
-        "content_type": "application/pdf",
-        "size": 45678,
-        "storage_fallback": True,
-        "content": "JVBERi0xLjQK",
-    },
-}
+S3 = {"storage": "s3", "bucket": "b", "key": "k", "url": "https://s3.example/b/k"}
 
 
-@pytest.mark.parametrize("item", SPECIFIED_ATTACHMENTS.values(), ids=SPECIFIED_ATTACHMENTS)
-def test_every_attachment_of_the_specification_keeps_to_it(item: dict[str, Any]) -> None:
-    schema = {"$ref": "#/$defs/attachment", "$defs": SCHEMA["$defs"]}
-    jsonschema.Draft202012Validator(schema).validate(item)
-    assert item.keys() <= SCHEMA["$defs"]["attachment"]["properties"].keys()
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"storage": "s3"},
+        {"omitted_reason": "too_large"},
+        {"presigned_url": "https://s3.example/b/k?X"},
+        {"storage_fallback": False, "content": "JVBERi0xLjQK"},
+        {**S3, "content": "JVBERi0xLjQK"},
+        {**S3, "storage_fallback": True},
+        {"download_url": "https://mail.example/", "content": "JVBERi0xLjQK"},
+        {"omitted_reason": "no_idea", "download_url": "https://mail.example/"},
+        {"sha256": None, "content": "JVBERi0xLjQK"},
+    ],
+)
+def test_an_attachment_that_we_never_send(wrong: dict[str, Any]) -> None:
+    validator = _definition("attachment")
+    validator.validate({**WHOLE, "content": "JVBERi0xLjQK"})
+    validator.validate({**WHOLE, **S3})
+    assert not validator.is_valid({**WHOLE, **wrong})
 
 
 RESULTS = (
