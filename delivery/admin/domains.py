@@ -20,7 +20,19 @@ class DomainAdmin(DeletesThroughQueue, ModelAdmin):
     show_full_result_count = False
     fieldsets = [
         (None, {"fields": ["domain_name", "is_enabled"]}),
-        ("Raw messages", {"fields": ["preserve_raw_message"]}),
+        (
+            "Policies",
+            {
+                "fields": [
+                    "verify_dkim",
+                    "verify_spf",
+                    "reject_dkim_fail",
+                    "reject_spf_fail",
+                    "preserve_raw_message",
+                ],
+                "description": "What is unknown here follows the server's settings.",
+            },
+        ),
     ]
     delete_record = staticmethod(delete_domain)
 

@@ -151,14 +151,26 @@ def test_a_value_that_an_endpoint_refuses(
     assert getattr(Endpoint.objects.get(), field) == getattr(endpoint, field)
 
 
+POLICIES = [
+    "verify_dkim",
+    "verify_spf",
+    "reject_dkim_fail",
+    "reject_spf_fail",
+    "preserve_raw_message",
+]
+
+
 @pytest.mark.parametrize(("value", "kept"), [("true", True), ("false", False), ("unknown", None)])
-def test_a_domain_decides_about_raw_messages(
-    browser: Client, domain: Domain, value: str, kept: bool | None
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_policy_of_a_domain(
+    browser: Client, domain: Domain, policy: str, value: str, kept: bool | None
 ) -> None:
-    Domain.objects.update(preserve_raw_message=not kept)
+    Domain.objects.update(**{policy: not kept})
     page = reverse("admin:accounts_domain_change", args=[domain.pk])
-    browser.post(page, {"is_enabled": "on", "preserve_raw_message": value})
-    assert Domain.objects.get().preserve_raw_message is kept
+    browser.post(page, {"is_enabled": "on", policy: value})
+    others = dict.fromkeys(POLICIES)
+    stored = Domain.objects.values(*POLICIES).get()
+    assert stored == {**others, policy: kept}
 
 
 @pytest.mark.parametrize("by", ["page", "list"])
