@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import orjson
 import pytest
 from pydantic import SecretStr
 
-from delivery.body import build
+from delivery.body import Body, build
 from delivery.content import read_mail
 from delivery.jobs import Job
 from delivery.kept import Kept
 from delivery.models import StoredObject
 from delivery.objects.bucket import Bucket
 from delivery.objects.contents import attachment_contents
+from delivery.tests.payload_schema import checked
 from delivery.tests.plain_jobs import make_job
 from fastsmtp.config import Config, config
 
@@ -53,33 +53,43 @@ def test_an_example(name: str, s3_config: Config, monkeypatch: pytest.MonkeyPatc
     specified = SPECIFIED[name]
     has_links = any("presigned_url" in item for item in specified["attachments"])
     monkeypatch.setattr(config(), "s3_presigned_urls", has_links)
-    payload = _payload(specified, s3_config)
+    payload = checked(_build(specified, s3_config))
     _compare(specified, payload)
     for theirs, ours in zip(specified["attachments"], payload["attachments"], strict=True):
         assert ours.keys() == theirs.keys() | ADDED_TO_ATTACHMENTS
+
+
+@pytest.mark.parametrize("mode", ["multipart", "thin"])
+@pytest.mark.parametrize("name", SPECIFIED)
+def test_other_modes_keep_to_the_schema(name: str, mode: str, s3_config: Config) -> None:
+    payload = checked(_build(SPECIFIED[name], s3_config, mode=mode), is_thin=mode == "thin")
+    for theirs, ours in zip(SPECIFIED[name]["attachments"], payload["attachments"], strict=True):
+        assert "content" not in ours
+        assert ours.get("bucket") == theirs.get("bucket")
+    assert payload["raw_message"].get("bucket") == "my-email-attachments"
 
 
 def test_all_examples_are_here() -> None:
     assert SPECIFIED.keys() == {"inline", "s3", "presigned", "fallback", "multiple"}
 
 
-def _payload(specified: dict[str, Any], s3_config: Config) -> dict[str, Any]:
+def _build(specified: dict[str, Any], s3_config: Config, *, mode: str = "json") -> Body:
     """Of a mail that has what the example tells of it."""
     raw = _compose(specified)
     recipient = specified.get("to", "recipient@yourdomain.com")
     job = make_job(
+        target={"mode": mode},
         recipient_address=recipient,
         rcpt_to=[[recipient, "01943a5c-0000-7000-8000-000000000005"]],
         mail_from=specified.get("from", "sender@example.com"),
     )
     with Bucket(s3_config, connections=1) as bucket:
         kept = _keep(job, raw, bucket, specified["attachments"])
-        payload: dict[str, Any] = orjson.loads(build(job, raw, kept=kept).content)
-    return payload
+        return build(job, raw, kept=kept)
 
 
 def _keep(job: Job, raw: bytes, bucket: Bucket, specified: list[dict[str, Any]]) -> Kept:
-    """The bucket took what the example has there, under the keys that we give."""
+    """The bucket took what the example has there, under the keys that we give, and the raw mail."""
     mail = read_mail(raw, "")
     contents = attachment_contents(
         job,
@@ -93,7 +103,8 @@ def _keep(job: Job, raw: bytes, bucket: Bucket, specified: list[dict[str, Any]])
         if "storage" in item
     }
     is_wanted = any("storage" in item or "storage_fallback" in item for item in specified)
-    return Kept(links=bucket, attachments=rows, is_wanted=is_wanted)
+    archived = StoredObject(bucket=bucket.name, key="raw/1.eml", size=len(raw), sha256="0" * 64)
+    return Kept(links=bucket, attachments=rows, raw=archived, is_wanted=is_wanted)
 
 
 def _compose(specified: dict[str, Any]) -> bytes:
