@@ -100,12 +100,13 @@ def _build(
 
 
 def _make_form(facts: dict[str, Any], placed: Sequence[attachments.Placed]) -> Body:
-    """Scalars stand as fields of their own too, for who reads forms and no JSON."""
+    """Scalars stand as fields of their own too, for who reads forms and no JSON. An empty file is
+    left out: n8n answered 500 to the whole form until 2026 (n8n-io/n8n#36832)."""
     inner = orjson.dumps(facts | {"attachments": [item.facts for item in placed]})
     fields: list[Text | File] = [Text("payload", inner.decode())]
     fields += [Text(name, value) for name, value in facts.items() if isinstance(value, str)]
     for item in placed:
-        if item.is_carried:
+        if item.is_carried and item.attachment.size:
             fields.append(
                 File(
                     f"attachment_{item.attachment.index}",

@@ -1,5 +1,6 @@
 """What an endpoint gets, by its mode and by how much it takes."""
 
+from base64 import b64encode
 from email import message_from_bytes
 from email.policy import default
 from hashlib import sha256
@@ -43,6 +44,15 @@ def test_a_form_has_the_payload_and_the_files() -> None:
     assert files["attachment_0"] == ("invoice-2025-01.pdf", "application/pdf", PDF)
     assert set(files) == {"attachment_0", "attachment_1"}
     assert body.form_payload == texts["payload"].encode()
+
+
+def test_an_empty_file_is_not_in_the_form() -> None:
+    body = body_of("multipart", raw=MAIL.replace(b64encode(PDF), b""))
+    texts, files = read_form(body.content_type, body.content)
+    assert set(files) == {"attachment_1"}
+    empty, _ = orjson.loads(texts["payload"])["attachments"]
+    assert (empty["filename"], empty["size"]) == ("invoice-2025-01.pdf", 0)
+    assert not empty.keys() & {"omitted_reason", "download_url"}
 
 
 def test_a_file_that_is_too_large_is_a_link_in_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
