@@ -16,6 +16,7 @@ from delivery.jobs import Job
 from delivery.kept import Keeper, NotArchived
 from delivery.outcome import Outcome
 from delivery.schedule import Kind
+from delivery.send_budget import SendBudget
 from delivery.transports import webhook
 from fastsmtp.http.door import Door
 
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 QUICK = 16 * 1024  # bytes of a message whose body is made on the event loop
 LARGE_CALLS = 2  # calls with a large message at once to one endpoint
+LARGE_BODIES = 256 * 1024 * 1024  # bytes of large bodies that are built or sent at once
+BODY_GROWTH = 1.1  # a body against its message: JSON escapes, and what is told of each attachment
 LARGE_BUILDS = 2  # large payloads that are being built at once in this process
 
 
@@ -42,6 +45,7 @@ class Caller:
         self._keeper = keeper
         self._timeout = timeout
         self._load = load
+        self._budget = SendBudget(LARGE_BODIES)
         self._builds = asyncio.Semaphore(LARGE_BUILDS)
         # An endpoint that hangs holds up its own large messages and nobody else's.
         self._large_calls: WeakValueDictionary[uuid.UUID, asyncio.Semaphore] = WeakValueDictionary()
@@ -54,7 +58,7 @@ class Caller:
             if job.raw is not None:
                 return await self._send(job, await self._make_body(job, job.raw))
             slots = self._large_calls.setdefault(job.endpoint_id, asyncio.Semaphore(LARGE_CALLS))
-            async with slots:
+            async with slots, self._budget.take(int(job.size * BODY_GROWTH)):
                 return await self._call_large(job)
         except NotArchived:
             return _without_call(job, Kind.BROKEN, "the message could not be archived")
