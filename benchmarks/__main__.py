@@ -15,6 +15,7 @@ from benchmarks.cases import run_case
 from benchmarks.edge import EdgeResult, run_edge
 from benchmarks.idle import IdleResult, run_idle
 from benchmarks.progress import ProgressLine
+from benchmarks.reading import run_reading
 from benchmarks.references import measure_accept_rate, measure_commit_rate
 from benchmarks.report import Report
 from benchmarks.results import Case, CaseResult
@@ -22,7 +23,7 @@ from harness.processes import ProcessFailed
 from harness.servers import ServerNotFound
 from harness.stack import CommandFailed
 
-PARTS = ["floods", "edge", "idle"]
+PARTS = ["floods", "edge", "idle", "reading"]
 QUICK = {"size": [4096], "connections": [10], "endpoints": [1], "seconds": 3.0}
 
 
@@ -42,6 +43,10 @@ def main() -> None:
         if "idle" in arguments.only:
             for idle in _run_idle(arguments):
                 report.idle.append(idle)
+        if "reading" in arguments.only:
+            line = ProgressLine("reading mail")
+            report.reading += run_reading(line)
+            line.finish("done")
     except (ProcessFailed, CommandFailed, ServerNotFound, TimeoutError) as error:
         sys.exit(f"\nThe benchmark stopped: {error}")
     except KeyboardInterrupt:
@@ -73,7 +78,8 @@ def _parse() -> argparse.Namespace:
         nargs="+",
         choices=PARTS,
         help="floods: mail that is not verified, in many shapes; edge: DKIM, SPF and dead name"
-        " servers; idle: thousands of idle connections; default: all, with --quick floods",
+        " servers; idle: thousands of idle connections; reading: the parser alone; default: all,"
+        " with --quick floods",
     )
     parser.add_argument("--quick", action="store_true", help="one short case for each database")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")

@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.edge import EdgeResult
 from benchmarks.edge_report import render_edge, render_idle
 from benchmarks.idle import IdleResult
+from benchmarks.reading import ReadingResult
 from benchmarks.results import CaseResult
 from benchmarks.table import align, show_latency, show_number, show_size
 
@@ -27,9 +28,15 @@ class Report:
     commit_rates: dict[str, float] = field(default_factory=dict)  # by database
     edge: list[EdgeResult] = field(default_factory=list)
     idle: list[IdleResult] = field(default_factory=list)
+    reading: list[ReadingResult] = field(default_factory=list)
 
     def render(self) -> str:
-        parts = (self._render_floods(), render_edge(self.edge), render_idle(self.idle))
+        parts = (
+            self._render_floods(),
+            render_edge(self.edge),
+            render_idle(self.idle),
+            self._render_reading(),
+        )
         return "\n".join(line for part in parts for line in part)
 
     def _render_floods(self) -> list[str]:
@@ -38,6 +45,22 @@ class Report:
         rows = [[render(self, result) for _, render in COLUMNS] for result in self.results]
         table = align([[title for title, _ in COLUMNS], *rows])
         return [*table, "", LEGEND, "", *self._render_references(), ""]
+
+    def _render_reading(self) -> list[str]:
+        if not self.reading:
+            return []
+        titles = ["mail", "fields that were made", "CPU ms", "MB", "MB beside it"]
+        rows = [
+            [
+                result.mail,
+                result.fields,
+                f"{result.milliseconds:.3f}",
+                f"{result.size_mb:.3f}",
+                "-" if result.peak_mb is None else f"{result.peak_mb:.1f}",
+            ]
+            for result in self.reading
+        ]
+        return [*align([titles, *rows]), ""]
 
     def _render_references(self) -> list[str]:
         accepts = [
@@ -60,6 +83,7 @@ class Report:
             "results": [asdict(result) for result in self.results],
             "references": {"accept_rates": accepts, "commit_rates": self.commit_rates},
             "edge": [{**asdict(result), "ratio": result.dead.ratio} for result in self.edge],
+            "reading": [asdict(result) for result in self.reading],
             "idle": [{**asdict(result), "kb_each": result.kb_each} for result in self.idle],
         }
         path.write_text(json.dumps(content, indent=2) + "\n")
