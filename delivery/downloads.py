@@ -8,9 +8,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
+from delivery.content import read_mail
 from delivery.links import RAW, LinkExpired, LinkForged, check_link
 from delivery.models import Delivery
-from fastsmtp.mail.message import parse
 
 
 @require_safe
@@ -30,7 +30,7 @@ def download(request: HttpRequest, delivery_id: UUID, part: str) -> HttpResponse
     raw = _read_raw(delivery_id)
     if part == RAW:
         return _serve(raw, content_type="message/rfc822", filename=f"{delivery_id}.eml")
-    for attachment in parse(raw).attachments:
+    for attachment in read_mail(raw, "").attachments:  # as the payload counts them
         if str(attachment.index) == part:
             return _serve(
                 attachment.content,

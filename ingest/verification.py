@@ -20,7 +20,7 @@ from fastsmtp.dns import Lookup, Memory, Missing, Resolver, TemporaryDNSError, w
 from fastsmtp.mail import dkim, spf
 from fastsmtp.mail.authres import MethodResult, describe_dkim, describe_spf, write_results
 from fastsmtp.mail.headers import summarize
-from fastsmtp.mail.words import decode_header
+from fastsmtp.mail.words import unfold
 from ingest.limits import is_in
 from ingest.session import ClientSession
 from ingest.transaction import Transaction
@@ -83,7 +83,8 @@ class Verifier:
         if not described:
             return ""
         _, _, value = write_results(self._config.our_hostname, described).partition(b":")
-        return decode_header(value)
+        # Not decoded: what a sender wrote into a quoted string must stay inside of it.
+        return unfold(value).decode()
 
     def refusals(
         self, recipients: Collection[FoundRecipient], authentication: Authentication

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fastsmtp.mail.dkim import Signature
 from fastsmtp.mail.fields import quote, write_field
-from fastsmtp.mail.headers import find_block_end, split_whole_fields
+from fastsmtp.mail.headers import find_empty_line
 
 # What needs no quotes in a pvalue: a token, or a mailbox with a plain local part.
 _PLAIN = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*(?:@[A-Za-z0-9_.-]+)?")
@@ -19,7 +19,9 @@ _RESULT = re.compile(r'(?:[^";]|"(?:[^"\\]|\\.)*+"?)*+')
 _PAIR = re.compile(r'([a-z0-9.-]++)=("(?:[^"\\]|\\.)*+"|[^\s;]++)')
 _COMMENT_TOKEN = re.compile(rb"[ \t\r\n]++|\\.|[()]|[^ \t\r\n\\()]++", re.DOTALL)
 _VALUE = re.compile(rb'"((?:[^"\\]|\\.)*+)"|([^\x00-\x20()<>@,;:\\"/\[\]?=]++)', re.DOTALL)
-_FIELD_NAME = re.compile(rb"^authentication-results[ \t]*+:", re.IGNORECASE | re.MULTILINE)
+_FIELD = re.compile(
+    rb"^authentication-results[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+", re.IGNORECASE | re.MULTILINE
+)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 
 
@@ -83,14 +85,16 @@ def read_results(value: str) -> list[MethodResult]:
 def remove_forged(raw: bytes, authserv_id: str) -> bytes:
     """The message without the results that somebody else signed with our name.
 
-    Everything else stays as it is, byte for byte.
+    Everything else stays as it is, byte for byte. Readers disagree about where a broken header
+    ends, so all lines up to the first empty one count.
     """
-    end = find_block_end(raw, 0)
-    if _FIELD_NAME.search(raw, 0, end) is None:  # most mail
+    end = find_empty_line(raw)
+    if _FIELD.search(raw, 0, end) is None:  # most mail
         return raw
-    fields = split_whole_fields(raw, 0, end)
-    kept = [field for name, field in fields if not _is_ours(name, field, authserv_id)]
-    return raw if len(kept) == len(fields) else b"".join(kept) + raw[end:]
+    header = _FIELD.sub(
+        lambda field: b"" if _is_ours(field[0], authserv_id) else field[0], raw[:end]
+    )
+    return raw if len(header) == end else header + raw[end:]
 
 
 def _write_result(result: MethodResult) -> str:
@@ -114,9 +118,7 @@ def _write_value(text: str) -> str:
     return text if len(text) <= 320 and _PLAIN.fullmatch(text) else quote(text)
 
 
-def _is_ours(name: bytes, field: bytes, authserv_id: str) -> bool:
-    if name.lower() != b"authentication-results":
-        return False
+def _is_ours(field: bytes, authserv_id: str) -> bool:
     found = _read_authserv_id(field.partition(b":")[2])
     return found.decode("utf-8", "replace").lower() == authserv_id.lower()
 

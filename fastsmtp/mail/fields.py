@@ -26,6 +26,10 @@ def write_field(name: str, *parts: str) -> bytes:
 
 
 def quote(text: str) -> str:
-    """A quoted-string (RFC 5322 §3.2.4) of at most 200 characters of the text."""
+    """A quoted-string (RFC 5322 §3.2.4) of at most 200 characters of the text.
+
+    What looks like an encoded word (RFC 2047) is none for a reader who decodes them even here,
+    where they are not allowed: it could decode to the end of the string.
+    """
     text = text[:_MAX_QUOTED_LENGTH].replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
+    return '"' + text.replace("=?", "=\\?") + '"'

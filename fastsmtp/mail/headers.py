@@ -16,6 +16,7 @@ from fastsmtp.mail.words import decode_header
 MAX_BLOCK_OCTETS = 256 * 1024
 MAX_FIELDS = 1000
 MAX_FIELD_OCTETS = 64 * 1024  # of one value
+MAX_HOPS_OCTETS = 1024 * 1024  # in which hops are counted
 MAX_MESSAGE_ID_LENGTH = 998
 MAX_SUBJECT_LENGTH = 998
 MAX_ADDRESS_LENGTH = 320
@@ -36,6 +37,7 @@ _WHOLE_FIELD = re.compile(rb"(" + _NAME + rb")[ \t]*+:" + _LINES + rb"\n?+")
 # The line feed in front lets the search leap from line to line: 3 µs instead of 13.
 _SHOWN_FIELD = re.compile(rb"\n(message-id|subject|from)" + _VALUE, re.IGNORECASE)
 _PART_FIELD = re.compile(rb"\n(" + b"|".join(sorted(PART_FIELDS)) + rb")" + _VALUE, re.IGNORECASE)
+_EMPTY_LINE = re.compile(rb"(\A|\n)\r?\n")
 _RECEIVED = re.compile(rb"\nreceived[ \t]*+:", re.IGNORECASE)
 
 type Fields = list[tuple[bytes, bytes]]
@@ -63,7 +65,14 @@ def summarize(raw: bytes) -> HeaderSummary:
 
 def count_hops(raw: bytes) -> int:
     """How many servers a message has passed: its Received fields (RFC 5321 §6.3)."""
-    return len(_RECEIVED.findall(b"\n" + raw[: find_block_end(raw, 0)]))
+    return len(_RECEIVED.findall(b"\n" + raw[: min(find_empty_line(raw), MAX_HOPS_OCTETS)]))
+
+
+def find_empty_line(raw: bytes) -> int:
+    """Where the most generous of readers ends the header: at the first empty line, whatever stands
+    before it; the length of a message that has none."""
+    found = _EMPTY_LINE.search(raw)
+    return found.end(1) if found else len(raw)
 
 
 def find_block_end(raw: bytes, start: int) -> int:

@@ -14,7 +14,9 @@ import pytest
 from accounts.models import Domain
 from delivery import routing
 from delivery.models import Delivery, Message, Recipient
+from fastsmtp.mail.authres import read_results
 from fastsmtp.mail.tests.signing import KEY_NAME, MAIL, publish, sign
+from fastsmtp.mail.words import decode_header
 from fastsmtp.tests.dns_server import SERVFAIL, Answering, Query, Zone, serve_zone
 from ingest.tests.dialogue import Talk
 from ingest.tests.name_server import NameServerInThread
@@ -239,6 +241,34 @@ def test_a_silent_name_server_holds_up_its_own_mail_only(domain: Domain) -> None
         assert len(contents()) == 10
         is_released.set()
         slow.expect(QUEUED)
+
+
+@pytest.mark.parametrize("part", ["MAIL FROM", "EHLO"])
+def test_a_sender_cannot_write_results_of_its_own(domain: Domain, part: str) -> None:
+    word = "=?utf-8?q?x=22=3B_dkim=3Dpass_header.d=3Dgmail.com=3B_a=3D=22?="
+    mail_from = f"{word}@example.org" if part == "MAIL FROM" else ""
+    with verifying() as server, Talk(server.port) as talk:
+        talk.send(f"PROXY TCP4 {GOOD} 127.0.0.1 40000 25\r\n")
+        talk.play(f"""
+            S: 220 *
+            C: EHLO {word if part == "EHLO" else "client.example"}
+            S: 250 HELP
+            C: MAIL FROM:<{mail_from}>
+            S: 250 2.1.0 *
+            C: RCPT TO:<info@example.com>
+            S: 250 2.1.5 *
+            C: DATA
+            S: 354 *
+            C: .
+            S: 250 *
+        """)
+    header = only_message().authentication_results
+    assert [found.method for found in read_results(header)] == ["spf", "dkim"]
+    assert [found.method for found in read_results(decode_header(header.encode()))] == [
+        "spf",
+        "dkim",
+    ]
+    assert "header.d" not in dict(read_results(header)[1].properties)
 
 
 def test_all_keys_are_asked_for_at_once(domain: Domain) -> None:

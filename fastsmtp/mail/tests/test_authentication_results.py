@@ -54,6 +54,17 @@ def test_the_whole_field() -> None:
     )
 
 
+ENCODED = "=?utf-8?q?x=22=3B_dkim=3Dpass_header.d=3Dgmail.com=3B_a=3D=22?=@evil.example"
+
+
+def test_an_encoded_word_says_nothing_of_its_own() -> None:
+    """RFC 2047 §5 allows none in a quoted string, but there are readers who decode them."""
+    wrote = [describe_spf("fail", mail_from=ENCODED, helo="")]
+    value = write_results(OURS, wrote).partition(b":")[2]
+    assert b"=?" not in value
+    assert read_results(decode_header(value)) == read_results(unfold(value).decode()) == wrote
+
+
 def test_nothing_was_checked() -> None:
     assert write_results(OURS, []) == b"Authentication-Results: mx.example.org;\r\n none\r\n"
 
@@ -159,6 +170,23 @@ def test_forged_results_are_removed(name: bytes, value: bytes) -> None:
 def test_what_others_wrote_stays(field: bytes) -> None:
     raw = field + b"\r\n" + MAIL
     assert remove_forged(raw, OURS) is raw
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"--x: y\r\n",
+        b"From a@b Mon Jan 6\r\n",
+        b" folded\r\n",
+        b"no field\r\n",
+        b"A: " + b"b" * 300_000 + b"\r\n",
+    ],
+    ids=["hyphens", "mbox", "fold", "words", "long"],
+)
+def test_forged_results_behind_what_ends_the_header_for_some(before: bytes) -> None:
+    forged = b"Authentication-Results: mx.example.org; dkim=pass\r\n header.d=bank.example\r\n"
+    raw = before + forged + MAIL
+    assert remove_forged(raw, OURS) == before + MAIL
 
 
 @given(MAIL_PIECES, st.data())
