@@ -53,14 +53,19 @@ def remember(batch: Sequence[Submission], summaries: Sequence[HeaderSummary]) ->
 
 def _fingerprint(submission: Submission, summary: HeaderSummary) -> uuid.UUID | None:
     """Equal for repetitions; None for what never is one."""
-    if not summary.internet_message_id:
+    if not summary.internet_message_id.strip("<> "):
         return None
+    # By id too: a recipient that was deleted and made again has not got the mail.
     recipients = sorted(
-        found.address.lower() for _, _, group in submission.messages for found in group
+        f"{found.address.lower()} {found.recipient_id}"
+        for _, _, group in submission.messages
+        for found in group
     )
     facts = (submission.sha256, submission.client_ip, submission.mail_from, *recipients)
     # No address holds a NUL (RFC 5321 §4.1.2).
-    return uuid.UUID(bytes=sha256("\0".join(facts).encode()).digest()[:16])
+    digest = sha256("\0".join(facts).encode()).digest()
+    # Version 5 is made of a hash as well (RFC 9562 §5.5). MariaDB does not take any 128 bits.
+    return uuid.UUID(bytes=digest[:16], version=5)
 
 
 def _find(fingerprints: Sequence[uuid.UUID], *, since: datetime) -> dict[uuid.UUID, uuid.UUID]:

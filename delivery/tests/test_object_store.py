@@ -19,6 +19,7 @@ from delivery.objects.store import Store
 from delivery.tests.bucket_server import bucket_config, contents, empty, s3_server
 from delivery.tests.plain_jobs import make_job
 from delivery.tests.records import create_message
+from fastsmtp.db import release_connection
 from fastsmtp.mail.message import parse
 from harness.processes import free_port
 
@@ -68,7 +69,13 @@ def keep(url: str, *batches: tuple[Job, Sequence[Content]]) -> list[dict[int, St
     """One store keeps one batch after the other."""
 
     async def in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return await asyncio.to_thread(function, *args, **kwargs)
+        def work() -> Any:
+            try:
+                return function(*args, **kwargs)
+            finally:
+                release_connection()
+
+        return await asyncio.to_thread(work)
 
     async def run() -> list[dict[int, StoredObject]]:
         store = Store(Bucket(bucket_config(url), connections=2), in_thread=in_thread)

@@ -88,12 +88,22 @@ def test_the_order_of_recipients_does_not_matter(recipient: Recipient, other: Re
     assert Message.objects.count() == 1
 
 
-@pytest.mark.parametrize("header", [b"", b"Message-ID:\r\n", b"Message-ID: \r\n"])
+@pytest.mark.parametrize(
+    "header", [b"", b"Message-ID:\r\n", b"Message-ID: \r\n", b"Message-ID: <>\r\n"]
+)
 def test_without_a_message_id_there_are_no_repetitions(recipient: Recipient, header: bytes) -> None:
     """Devices send identical alerts."""
     for _ in range(3):
         store(recipient, raw=header + b"Subject: Alarm\r\n\r\nIt burns.\r\n")
     assert Message.objects.count() == 3
+
+
+def test_a_recipient_that_was_made_again_is_another(domain: Domain) -> None:
+    for _ in range(2):
+        recipient = Recipient.objects.create(domain=domain, local_part="new", webhook_url=URL)
+        submission, told = store(recipient)
+        assert told == submission.id
+        recipient.delete()
 
 
 def test_a_day_later_it_is_a_new_mail(recipient: Recipient) -> None:
