@@ -26,10 +26,10 @@ def test_a_pass_of_the_author_comes_first() -> None:
     ("better", "worse"),
     [
         ("pass", "temperror"),
-        ("temperror", "fail"),
-        ("fail", "policy"),
+        ("temperror", "policy"),
         ("policy", "neutral"),
-        ("neutral", "permerror"),
+        ("neutral", "fail"),
+        ("fail", "permerror"),
     ],
 )
 def test_what_is_shown_of_two(better: Result, worse: Result) -> None:
