@@ -1,7 +1,7 @@
 """The body of a call, in the mode of its endpoint. Built anew for every call, stored nowhere."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from delivery.trace import as_delivered
 from fastsmtp.mail.message import ParsedMessage
 
 JSON = "application/json; charset=utf-8"
+MAX_SCALAR = 64 * 1024  # characters of a text that stands in a form a second time
 
 _THIN_FIELDS = (
     "type",
@@ -100,11 +101,12 @@ def _build(
 
 
 def _make_form(facts: dict[str, Any], placed: Sequence[attachments.Placed]) -> Body:
-    """Scalars stand as fields of their own too, for who reads forms and no JSON. An empty file is
-    left out: n8n answered 500 to the whole form until 2026 (n8n-io/n8n#36832)."""
+    """Scalars stand as fields of their own too, for who reads forms and no JSON; a long text is in
+    the payload only. An empty file is left out: n8n answered 500 to the whole form until 2026
+    (n8n-io/n8n#36832)."""
     inner = orjson.dumps(facts | {"attachments": [item.facts for item in placed]})
     fields: list[Text | File] = [Text("payload", inner.decode())]
-    fields += [Text(name, value) for name, value in facts.items() if isinstance(value, str)]
+    fields += _scalars(facts)
     for item in placed:
         if item.is_carried and item.attachment.size:
             fields.append(
@@ -117,6 +119,14 @@ def _make_form(facts: dict[str, Any], placed: Sequence[attachments.Placed]) -> B
             )
     content_type, content = encode(fields)
     return Body(content=content, content_type=content_type, form_payload=inner)
+
+
+def _scalars(facts: dict[str, Any]) -> Iterator[Text]:
+    for name, value in facts.items():
+        if isinstance(value, str) and len(value) <= MAX_SCALAR:
+            yield Text(name, value)
+        elif isinstance(value, int):
+            yield Text(name, orjson.dumps(value).decode())
 
 
 def _make_headers(job: Job) -> dict[str, str]:

@@ -23,9 +23,9 @@ from fastsmtp.http.door import Door
 log = logging.getLogger(__name__)
 
 QUICK = 16 * 1024  # bytes of a message whose body is made on the event loop
+SLOW_WORDS = (b"calendar", b"/ics", b"ms-tnef", b"winmail")
 LARGE_CALLS = 2  # calls with a large message at once to one endpoint
 LARGE_BODIES = 256 * 1024 * 1024  # bytes of large bodies that are built or sent at once
-BODY_GROWTH = 1.1  # a body against its message: JSON escapes, and what is told of each attachment
 LARGE_BUILDS = 2  # large payloads that are being built at once in this process
 
 
@@ -58,7 +58,7 @@ class Caller:
             if job.raw is not None:
                 return await self._send(job, await self._make_body(job, job.raw))
             slots = self._large_calls.setdefault(job.endpoint_id, asyncio.Semaphore(LARGE_CALLS))
-            async with slots, self._budget.take(int(job.size * BODY_GROWTH)):
+            async with slots:
                 return await self._call_large(job)
         except NotArchived:
             return _without_call(job, Kind.BROKEN, "the message could not be archived")
@@ -67,17 +67,35 @@ class Caller:
             return _without_call(job, Kind.BROKEN, f"internal error ({type(error).__name__})")
 
     async def _call_large(self, job: Job) -> Outcome | None:
-        async with self._builds:
-            raw = await self._load(job)
-            if raw is None:
-                return _without_call(job, Kind.BROKEN, "the raw message is not there")
-            body = await self._make_body(job, raw)
-            del raw
-        return await self._send(job, body)
+        """Waits for room no longer than its claim lasts: then it is given back, as if it had not
+        been claimed."""
+        try:
+            async with asyncio.timeout(self._slack(job)):
+                share = await self._budget.take(job.size)
+        except TimeoutError:
+            return None
+        with share:
+            async with self._builds:
+                raw = await self._load(job)
+                if raw is None:
+                    return _without_call(job, Kind.BROKEN, "the raw message is not there")
+                body = await self._make_body(job, raw)
+                del raw
+            share.resize(len(body.content))
+            return await self._send(job, body)
+
+    def _slack(self, job: Job) -> float:
+        """Seconds until it is too late to begin the call."""
+        end = job.claimed_until - MARGIN / 3 - self._timeout_of(job)
+        return max((end - timezone.now()).total_seconds(), 0)
+
+    def _timeout_of(self, job: Job) -> timedelta:
+        seconds = job.target.timeout_seconds
+        return timedelta(seconds=seconds) if seconds else self._timeout
 
     async def _make_body(self, job: Job, raw: bytes) -> Body:
         if self._keeper is None:
-            if len(raw) <= QUICK:
+            if _is_quick(raw):
                 return build(job, raw)
             return await asyncio.to_thread(build, job, raw)
         mail = await asyncio.to_thread(read_mail, raw, job.authentication_results)
@@ -85,12 +103,17 @@ class Caller:
         return await asyncio.to_thread(build, job, raw, mail=mail, kept=kept)
 
     async def _send(self, job: Job, body: Body) -> Outcome | None:
-        timeout = self._timeout
-        if job.target.timeout_seconds:
-            timeout = timedelta(seconds=job.target.timeout_seconds)
-        if timezone.now() + timeout > job.claimed_until - MARGIN / 3:
+        if not self._slack(job):
             return None
-        return await webhook.send(self._door, job, body, limit=timeout)
+        return await webhook.send(self._door, job, body, limit=self._timeout_of(job))
+
+
+def _is_quick(raw: bytes) -> bool:
+    """Calendars and Outlook's containers are read by libraries that take their time."""
+    if len(raw) > QUICK:
+        return False
+    lower = raw.lower()
+    return not any(word in lower for word in SLOW_WORDS)
 
 
 def _without_call(job: Job, kind: Kind, error: str) -> Outcome:

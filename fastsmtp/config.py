@@ -268,7 +268,7 @@ class Config(BaseSettings):
             raise ValueError("STARTTLS cannot be required without FASTSMTP_SMTP_TLS_CERT")
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "s3_endpoint_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
         if value and not (value.startswith(("http://", "https://")) and urlsplit(value).hostname):
@@ -278,8 +278,11 @@ class Config(BaseSettings):
     @field_validator("s3_bucket", "s3_access_key", "s3_secret_key")
     @classmethod
     def _required_for_s3(cls, value: Any, info: ValidationInfo) -> Any:
-        is_needed = info.data.get("attachment_storage") == "s3" or info.data.get(
-            "preserve_raw_message"
+        is_needed = (
+            info.data.get("attachment_storage") == "s3"
+            or info.data.get("preserve_raw_message")
+            or info.data.get("preserve_raw_required")
+            or info.data.get("s3_bucket")
         )
         if is_needed and not value:
             raise ValueError("is required to store in S3")

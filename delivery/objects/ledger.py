@@ -1,7 +1,7 @@
 """Which object has which key, and whether it is there yet."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
@@ -25,43 +25,54 @@ class Reservation:
 def reserve(
     message_id: uuid.UUID, bucket: str, wanted: Sequence[Reservation]
 ) -> dict[int, StoredObject]:
-    """The rows by number, those that an earlier attempt or another worker made among them."""
-    rows = _find(message_id)
-    for item in wanted:
-        if item.number not in rows:
-            rows[item.number] = _insert(message_id, bucket, item)
-    return rows
-
-
-def mark_stored(rows: Sequence[StoredObject]) -> None:
-    for row in rows:
-        row.stored_at = timezone.now()
-    StoredObject.objects.bulk_update(rows, ["stored_at"])
-
-
-def _find(message_id: uuid.UUID) -> dict[int, StoredObject]:
-    return {row.number: row for row in StoredObject.objects.filter(message_id=message_id)}
-
-
-def _insert(message_id: uuid.UUID, bucket: str, item: Reservation) -> StoredObject:
-    """Raises IntegrityError when the spare key is taken as well, which holds the message's id."""
+    """A row for each of them by number; those that an earlier attempt or another worker made, if
+    they hold the same bytes in the same bucket."""
+    known = _find(message_id, bucket)
+    missing = [item for item in wanted if not _is_same(known.get(item.number), item)]
     try:
-        return _create(message_id, bucket, item, item.key)
+        known |= _write(message_id, bucket, missing, {item.number: item.key for item in missing})
     except IntegrityError:
-        # Another message has the key, or another worker has just reserved it for this one.
-        return _find(message_id).get(item.number) or _create(
-            message_id, bucket, item, item.spare_key
-        )
+        # Another message has one of the keys, or another worker has just reserved for this one.
+        spare_keys = {item.number: item.spare_key for item in missing}
+        known = _find(message_id, bucket)
+        missing = [item for item in wanted if not _is_same(known.get(item.number), item)]
+        known |= _write(message_id, bucket, missing, spare_keys)
+    return {item.number: known[item.number] for item in wanted}
 
 
-def _create(message_id: uuid.UUID, bucket: str, item: Reservation, key: str) -> StoredObject:
-    with transaction.atomic():
-        return StoredObject.objects.create(
+def mark_stored(row: StoredObject) -> None:
+    row.stored_at = timezone.now()
+    row.save(update_fields=["stored_at"])
+
+
+def _find(message_id: uuid.UUID, bucket: str) -> dict[int, StoredObject]:
+    rows = StoredObject.objects.filter(message_id=message_id, bucket=bucket)
+    return {row.number: row for row in rows}
+
+
+def _is_same(row: StoredObject | None, item: Reservation) -> bool:
+    return row is not None and (row.size, row.sha256) == (item.size, item.sha256)
+
+
+def _write(
+    message_id: uuid.UUID, bucket: str, items: Sequence[Reservation], keys: Mapping[int, str]
+) -> dict[int, StoredObject]:
+    """Replaces rows of another bucket or content. Raises IntegrityError for a key that is taken,
+    having written nothing."""
+    rows = [
+        StoredObject(
             message_id=message_id,
             number=item.number,
             size=item.size,
             sha256=item.sha256,
             bucket=bucket,
-            key=key,
-            key_hash=hash_key(bucket=bucket, key=key),
+            key=keys[item.number],
+            key_hash=hash_key(bucket=bucket, key=keys[item.number]),
         )
+        for item in items
+    ]
+    with transaction.atomic():
+        numbers = [row.number for row in rows]
+        StoredObject.objects.filter(message_id=message_id, number__in=numbers).delete()
+        StoredObject.objects.bulk_create(rows)
+    return {row.number: row for row in rows}

@@ -44,6 +44,14 @@ def test_a_form_has_the_payload_and_the_files() -> None:
     assert files["attachment_0"] == ("invoice-2025-01.pdf", "application/pdf", PDF)
     assert set(files) == {"attachment_0", "attachment_1"}
     assert body.form_payload == texts["payload"].encode()
+    assert (texts["size"], texts["has_attachments"]) == ("1234", "true")
+
+
+def test_a_long_text_stands_in_a_form_once() -> None:
+    body = body_of("multipart", raw=b"Subject: s\r\n\r\n" + b"x" * 100_000)
+    texts, _ = read_form(body.content_type, body.content)
+    assert "body_text" not in texts
+    assert len(orjson.loads(texts["payload"])["body_text"]) == 100_000
 
 
 def test_an_empty_file_is_not_in_the_form() -> None:

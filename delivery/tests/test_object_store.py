@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from django.utils import timezone
 
 from delivery.jobs import Job
 from delivery.models import Message, Recipient, StoredObject
@@ -65,17 +66,18 @@ def attachments_of(job: Job, raw: bytes = MAIL) -> list[Content]:
     )
 
 
+async def in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def work() -> Any:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            release_connection()
+
+    return await asyncio.to_thread(work)
+
+
 def keep(url: str, *batches: tuple[Job, Sequence[Content]]) -> list[dict[int, StoredObject]]:
     """One store keeps one batch after the other."""
-
-    async def in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        def work() -> Any:
-            try:
-                return function(*args, **kwargs)
-            finally:
-                release_connection()
-
-        return await asyncio.to_thread(work)
 
     async def run() -> list[dict[int, StoredObject]]:
         store = Store(Bucket(bucket_config(url), connections=2), in_thread=in_thread)
@@ -206,6 +208,63 @@ def test_what_was_stored_is_told_while_the_bucket_is_away(url: str, message: Mes
     keep(url, (job, attachments_of(job)))
     (rows,) = keep(f"http://127.0.0.1:{free_port()}", (job, attachments_of(job)))
     assert set(rows) == {1, 2}
+
+
+def test_what_came_late_is_there_for_the_next_attempt(
+    url: str, message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line too slow for the mail's patience is no reason to upload it again for ever."""
+    job = job_of(message)
+    monkeypatch.setattr("delivery.objects.store.PATIENCE", 0.0)
+    bucket = Bucket(bucket_config(url), connections=2)
+
+    async def run() -> dict[int, StoredObject]:
+        store = Store(bucket, in_thread=in_thread)
+        assert await store.keep(job, attachments_of(job)) == {}
+        await asyncio.gather(*store._late)
+        store.close()
+        return await Store(bucket, in_thread=in_thread).keep(job, attachments_of(job))
+
+    assert set(asyncio.run(run())) == {1, 2}
+
+
+def test_after_a_pause_one_mail_tries_for_all(
+    message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delivery.objects.store.PAUSE", 0.0)
+    job = job_of(message)
+    with _refusing(503) as (url, requests):
+        batch = (job, attachments_of(job)[:1])
+        keep(url, batch, batch, batch)
+        # The first failed; the second tried when the pause was over, and so did the third.
+        assert len(requests) == 3
+    with _refusing(503) as (url, requests):
+
+        async def run() -> None:
+            store = Store(Bucket(bucket_config(url), connections=2), in_thread=in_thread)
+            await store.keep(*batch)
+            await asyncio.gather(*(store.keep(*batch) for _ in range(5)))
+            store.close()
+
+        asyncio.run(run())
+        assert len(requests) == 2
+
+
+def test_an_object_of_another_bucket_is_not_told(url: str, message: Message) -> None:
+    job = job_of(message)
+    StoredObject.objects.create(
+        message_id=message.id,
+        number=1,
+        size=8,
+        sha256=attachments_of(job)[0].reserve().sha256,
+        bucket="before",
+        key="a",
+        key_hash="a",
+        stored_at=timezone.now(),
+    )
+    (rows,) = keep(url, (job, attachments_of(job)))
+    assert {row.bucket for row in rows.values()} == {"mails"}
+    assert len(contents(url)) == 2
 
 
 class _refusing:

@@ -16,7 +16,8 @@ from fastsmtp.mail.mailboxes import HeaderMailbox
 
 MAX_LENGTH = 1024 * 1024  # characters that are looked at
 MAX_LINES = 1000
-MAX_LINE_LENGTH = 4096
+MAX_LINE_LENGTH = 1024
+MAX_CHOSEN = 64 * 1024  # characters in all lines that the library gets
 MAX_EVENTS = 100
 
 _FOLD = re.compile(r"\n[ \t]")
@@ -76,6 +77,7 @@ def _choose_lines(text: str) -> tuple[list[str], bool]:
     chosen: list[str] = []
     opened: list[str] = []
     skipped = ""
+    size = 0
     for line in _LINE.finditer(_FOLD.sub("", text.replace("\r\n", "\n"))):
         mark, component = (line[1] or "").upper(), (line[2] or "").upper()
         if skipped:
@@ -84,7 +86,8 @@ def _choose_lines(text: str) -> tuple[list[str], bool]:
         if mark == "BEGIN" and component not in _COMPONENTS:
             skipped = component
             continue
-        if len(chosen) >= MAX_LINES or len(line[0]) > MAX_LINE_LENGTH:
+        size += len(line[0])
+        if len(chosen) >= MAX_LINES or size > MAX_CHOSEN or len(line[0]) > MAX_LINE_LENGTH:
             return [*chosen, *(f"END:{name}" for name in reversed(opened))], False
         if mark == "BEGIN":
             opened.append(component)

@@ -114,6 +114,12 @@ def test_all_wrong_variables_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -
             "S3_ACCESS_KEY",
         ),
         ({"PUBLIC_URL": "mail.example.com"}, "PUBLIC_URL"),
+        ({"S3_ENDPOINT_URL": "minio:9000"}, "S3_ENDPOINT_URL"),
+        ({"S3_BUCKET": "a", "S3_ACCESS_KEY": "b"}, "S3_SECRET_KEY"),
+        (
+            {"PRESERVE_RAW_REQUIRED": "true", "S3_ACCESS_KEY": "a", "S3_SECRET_KEY": "b"},
+            "S3_BUCKET",
+        ),
         ({"REDIS_URL": "amqp://rabbit"}, "REDIS_URL"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY"),
         ({"ENCRYPTION_KEY": "bm90IDMyIGJ5dGVz"}, "ENCRYPTION_KEY"),

@@ -108,6 +108,16 @@ def test_too_many_events_are_cut() -> None:
     assert (len(events), is_whole) == (MAX_EVENTS, False)
 
 
+def test_lines_with_many_parameters_are_cut() -> None:
+    """The library takes its time for each."""
+    line = "ATTENDEE" + ";A=B" * 200 + ":mailto:ada@example.org\n"
+    events, is_whole = read_events(
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\n" + line * 500 + "END:VEVENT\nEND:VCALENDAR\n"
+    )
+    assert not is_whole
+    assert 0 < len(events[0].attendees) < 100
+
+
 def test_too_many_lines_are_cut() -> None:
     (event,), is_whole = read_events(write("UID:1", *["ATTENDEE:mailto:a@b"] * MAX_LINES))
     assert (event.uid, is_whole) == ("1", False)
