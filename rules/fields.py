@@ -19,7 +19,6 @@ MAX_TEXT_LENGTH = 1024 * 1024  # characters of a body that rules look at
 MAX_NAME_LENGTH = 200
 
 _FIELD_NAME = re.compile(r"[!-9;-~]+")  # RFC 5322 §3.6.8
-_SEPARATOR = re.compile(r'[<>()",;:\s]+')
 
 type Reader = Callable[[View], tuple[str, ...]]
 
@@ -87,12 +86,13 @@ def _header(name: str) -> Reader:
     return read
 
 
-def _addresses_in(reader: Reader) -> Reader:
-    """The bare addresses of a header that lists mailboxes."""
+def _mailboxes_of(name: str) -> Reader:
+    """The bare addresses of a header that lists mailboxes, found before display names are decoded:
+    what somebody is called is not where he is."""
 
     def read(view: View) -> tuple[str, ...]:
-        words = [word for text in reader(view) for word in _SEPARATOR.split(text)]
-        return tuple(form for word in words if "@" in word for form in _forms(word))
+        mailboxes = view.facts.mail().addresses[name]
+        return tuple(form for mailbox in mailboxes for form in _forms(mailbox.address))
 
     return read
 
@@ -145,8 +145,8 @@ def _field(kind: Kind, read: Reader) -> Field:
 
 _FIELDS = {
     "from": _text(_from, _from_address),
-    "to": _text(_header("to"), _addresses_in(_header("to"))),
-    "cc": _text(_header("cc"), _addresses_in(_header("cc"))),
+    "to": _text(_header("to"), _mailboxes_of("to")),
+    "cc": _text(_header("cc"), _mailboxes_of("cc")),
     "subject": _text(lambda view: (view.facts.subject,)),
     "body": _text(_body),
     "envelope_from": _text(lambda view: _forms(view.facts.envelope_from)),

@@ -49,3 +49,19 @@ def test_the_bytes_are_not_asked_for_what_the_envelope_knows() -> None:
         assert not _holds(field, "equals", "other", mail=refuse)
     assert _holds("from", "equals", "ada@example.org", mail=refuse)
     assert _holds("size", "greater_than", "1", mail=refuse)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'"ceo@example.com" <other@example.net>',
+        b"=?utf-8?q?ceo=40example=2Ecom?= <other@example.net>",
+        b"other@example.net (ceo@example.com)",
+    ],
+    ids=["quoted", "encoded", "comment"],
+)
+@pytest.mark.parametrize("name", ["to", "cc"])
+def test_a_display_name_is_no_address(name: str, header: bytes) -> None:
+    raw = name.encode() + b": " + header + b"\r\n\r\n"
+    assert not _holds(name, "equals", "ceo@example.com", raw)
+    assert _holds(name, "equals", "other@example.net", raw)
