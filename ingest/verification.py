@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 MAX_DOMAIN = 253  # characters that are stored of one
 LARGE = 256 * 1024  # bytes; hashing more would hold up other sessions, so a thread does it
-REMEMBERED_POLICIES = 2000  # what SPF said of a client and a sender; 11 KB each at most
+REMEMBERED_POLICIES = 2000  # of a client and a sender; each rests on at most 16 KiB of answers
 DKIM_REFUSAL, SPF_REFUSAL = "dkim_fail", "spf_fail"  # reasons of a dropped delivery
 
 

@@ -36,7 +36,7 @@ class Cache:
     def put(self, question: Question, outcome: Outcome, *, ttl: float) -> None:
         """Keeps `outcome` for `ttl` seconds, unless others need the room earlier."""
         self._drop(question)
-        octets = _size(outcome)
+        octets = measure(outcome)
         self._entries[question] = (self._clock() + ttl, octets, outcome)
         self._octets += octets
         while self._octets > self._max_octets:
@@ -48,7 +48,8 @@ class Cache:
             self._octets -= entry[1]
 
 
-def _size(outcome: Outcome) -> int:
+def measure(outcome: Outcome) -> int:
+    """The octets that keeping `outcome` takes, about."""
     if not isinstance(outcome, Answer):
         return _OVERHEAD
     # Text and tuples are short; only the octets of TXT are not.

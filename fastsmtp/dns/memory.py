@@ -1,15 +1,21 @@
 """What pure code made of DNS answers, kept for as long as these answers are the resolver's.
 
 The same sender writes again and again from the same machine; what its policy says of it has to be
-worked out once. A record that expires or changes makes the result forgotten.
+worked out once. A record that expires or changes makes the result forgotten. A result keeps its
+answers alive, whatever else stands in them and whatever the resolver's cache has room for: one that
+rests on much is not kept.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
 from fastsmtp.dns.answers import Lookup, Outcome, Question
+from fastsmtp.dns.cache import measure
 from fastsmtp.dns.replay import with_answers
 from fastsmtp.dns.resolver import Resolver
+
+# All answers of one result, as the cache measures them; eleven policies of 900 octets fit in.
+MAX_OCTETS = 16 * 1024
 
 type _Answers = dict[Question, Outcome]
 
@@ -38,8 +44,9 @@ class Memory[K: Hashable, T]:
             return known[0]
         answers: _Answers = {}
         result = await with_answers(self._resolver, function, timeout=timeout, answers=answers)
-        self._known[key] = (result, answers)
-        self._known.move_to_end(key)
+        self._known.pop(key, None)
+        if sum(map(measure, answers.values())) <= MAX_OCTETS:
+            self._known[key] = (result, answers)
         if len(self._known) > self._most:
             self._known.popitem(last=False)
         return result

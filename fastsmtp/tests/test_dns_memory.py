@@ -1,6 +1,9 @@
 """A result is worked out once for as long as the answers that it was made of hold."""
 
+import pytest
+
 from fastsmtp.dns import Lookup, Memory
+from fastsmtp.dns.memory import MAX_OCTETS
 from fastsmtp.tests.dns_server import NameServer, Zone, serve_zone
 from fastsmtp.tests.test_dns_answers import ask
 
@@ -67,3 +70,18 @@ def test_what_was_used_longest_ago_goes_first() -> None:
         assert function.count == 4
 
     ask(serve_zone(ZONE), conversation)
+
+
+@pytest.mark.parametrize(("octets", "runs"), [(MAX_OCTETS // 2, 1), (MAX_OCTETS, 2)])
+def test_what_rests_on_much_is_not_kept(octets: int, runs: int) -> None:
+    """However little of an answer the result needed: all of it would stay in memory."""
+    zone = {**ZONE, "b.example": [("TXT", b"v=spf1 -all"), ("TXT", b"x" * octets)]}
+
+    async def conversation(server: NameServer) -> None:
+        memory: Memory[str, list[bytes]] = Memory(server.resolver(), most=10)
+        function = Runs()
+        first = await memory.recall("key", function, timeout=30)
+        assert await memory.recall("key", function, timeout=30) == first
+        assert function.count == runs
+
+    ask(serve_zone(zone), conversation)
