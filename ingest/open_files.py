@@ -5,8 +5,8 @@ import resource
 
 log = logging.getLogger(__name__)
 
-# What is open beside the connections: questions to name servers, database, broker, libraries.
-OTHERS = 512
+# What is open beside the connections: 1,024 questions to name servers, database, broker, libraries.
+OTHERS = 1280
 
 
 def make_room(connections: int) -> None:

@@ -25,6 +25,7 @@ from fastsmtp.dns.answers import (
     unwrap,
 )
 from fastsmtp.dns.cache import Cache
+from fastsmtp.dns.places import Places
 from fastsmtp.dns_server import DNSServer
 
 # Seconds. Changing a record shall take effect within the hour, and a TTL of 0 must not turn each
@@ -53,8 +54,9 @@ class Resolver:
     """All questions of the process go through one of these, on one event loop.
 
     Without `servers` the system's resolv.conf says whom to ask (and as in resolv.conf(5) this
-    machine itself, if it names nobody). `timeout` is in seconds and includes the wait for one of
-    the `max_in_flight` places.
+    machine itself, if it names nobody). `timeout` is in seconds, for the answer, and before that
+    for a place among the questions that are on their way: `max_in_flight`, `max_per_zone` of them
+    below one name (see `Places`). Each of them is an open file.
     """
 
     def __init__(
@@ -62,14 +64,15 @@ class Resolver:
         *,
         servers: Sequence[DNSServer] = (),
         timeout: float = 5,
-        max_in_flight: int = 256,
+        max_in_flight: int = 1024,
+        max_per_zone: int = 16,
         cache_octets: int = 16 * 1024 * 1024,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stub = _make_stub(servers, timeout)
         self._backend = dns.asyncbackend.get_backend("asyncio")
         self._timeout = timeout
-        self._places = asyncio.Semaphore(max_in_flight)
+        self._places = Places(most=max_in_flight, most_per_zone=max_per_zone)
         self._cache = Cache(max_octets=cache_octets, clock=clock)
         self._in_flight: dict[Question, asyncio.Task[Outcome]] = {}
 
@@ -99,16 +102,23 @@ class Resolver:
         return NO_SUCH_NAME if question is None else self._cache.get(question)
 
     async def _settle(self, question: Question) -> Outcome:
-        name = dns.name.Name([*question[0].encode().split(b"."), b""])
-        outcome: Outcome
         try:
-            async with asyncio.timeout(self._timeout), self._places:
-                outcome, ttl = await self._ask(name, question[1])
-        except Exception as error:
-            # Whatever comes from out there, broken packets included, says as much as silence.
-            outcome, ttl = TemporaryDNSError(*question, _reason(error)), FAILURE_TTL
+            async with self._places.take(question[0], timeout=self._timeout):
+                outcome, ttl = await self._try_to_ask(question)
+        except TimeoutError:
+            # Nobody was asked: that says nothing of the name, and is not kept.
+            return TemporaryDNSError(*question, "too many questions at once")
         self._cache.put(question, outcome, ttl=ttl)
         return outcome
+
+    async def _try_to_ask(self, question: Question) -> tuple[Outcome, float]:
+        name = dns.name.Name([*question[0].encode().split(b"."), b""])
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._ask(name, question[1])
+        except Exception as error:
+            # Whatever comes from out there, broken packets included, says as much as silence.
+            return TemporaryDNSError(*question, _reason(error)), FAILURE_TTL
 
     async def _ask(self, name: dns.name.Name, rdtype: str) -> tuple[Answer, float]:
         """The answer and for how many seconds it holds. Raises whatever dnspython raises."""

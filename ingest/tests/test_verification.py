@@ -4,7 +4,7 @@ server."""
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
@@ -269,6 +269,29 @@ def test_a_sender_cannot_write_results_of_its_own(domain: Domain, part: str) -> 
         "dkim",
     ]
     assert "header.d" not in dict(read_results(header)[1].properties)
+
+
+def test_a_dead_zone_does_not_take_the_places_of_others(domain: Domain) -> None:
+    """One client names ten new keys below it in each of many mails."""
+    is_released = threading.Event()
+
+    async def answer(query: Query) -> bytes | None:
+        if query.name.endswith(".dead.example"):
+            await asyncio.to_thread(is_released.wait, 60)
+        return await serve_zone(zone())(query)
+
+    signature = (
+        b"DKIM-Signature: v=1; a=rsa-sha256; d=dead.example; s=%d-%d; h=from; bh=aA==; b=aA==\r\n"
+    )
+    with ExitStack() as stack:
+        server = stack.enter_context(verifying(answer, smtp_auth_timeout=timedelta(seconds=2)))
+        stack.callback(is_released.set)
+        for mail in range(30):
+            talk = stack.enter_context(begin(server, client=BAD))
+            talk.send(b"".join(signature % (mail, key) for key in range(10)) + MAIL + b".\r\n")
+        assert send(server, SIGNED).startswith("250 ")
+    message = Message.objects.get(client_ip=GOOD)
+    assert (message.dkim_result, message.spf_result) == ("pass", "pass")
 
 
 def test_all_keys_are_asked_for_at_once(domain: Domain) -> None:
