@@ -265,8 +265,19 @@ def test_a_reason_is_a_short_line_without_what_a_stranger_smuggled_in() -> None:
     assert len(found.reason) <= MAX_REASON_LENGTH
 
 
-@pytest.mark.parametrize(("count", "result"), [(698, "pass"), (699, "permerror")])
+@pytest.mark.parametrize(("count", "result"), [(998, "pass"), (999, "permerror")])
 def test_a_policy_has_not_too_many_terms(count: int, result: str) -> None:
-    """The version and `+all` are two of 700."""
+    """The version and `+all` are two of 1,000."""
     ignored = b" ".join(b"x%d=y" % i for i in range(count))
     assert run(b"v=spf1 " + ignored + b" +all").result == result
+
+
+@pytest.mark.parametrize(("count", "result"), [(498, "pass"), (499, "permerror")])
+@pytest.mark.parametrize("way", [b"include:", b"redirect="])
+def test_terms_of_all_policies_are_counted(way: bytes, count: int, result: str) -> None:
+    """Two versions, the way to the other policy and its `+all` are four of 1,000."""
+    terms = b" ip6:::1" * count
+    own = b"v=spf1" + terms + b" " + way + b"example.net"
+    found = run(own, {("example.net", "TXT"): [b"v=spf1" + terms + b" +all"]})
+    assert found.result == result
+    assert ("over 1000 terms" in found.reason) == (result == "permerror")
