@@ -52,7 +52,7 @@ class Verifier:
 
     def __init__(self, resolver: Resolver, config: Config) -> None:
         self._resolver = resolver
-        self._policies: Memory[tuple[str, str, str], spf.SPFResult] = Memory(
+        self._policies: Memory[tuple[str, ...], spf.SPFResult] = Memory(
             resolver, most=REMEMBERED_POLICIES
         )
         self._config = config
@@ -139,17 +139,26 @@ class Verifier:
             transaction.mail_from or "",
             session.host_name or "",
         )
-        found = await self._policies.recall(
-            (ip, mail_from, helo),
-            lambda lookup: spf.check(ip=ip, mail_from=mail_from, helo=helo, lookup=lookup),
-            timeout=self._timeout,
-        )
+        async with asyncio.timeout(self._timeout):
+            found = await self._recall_policy(ip, mail_from, helo)
         described = describe_spf(found.result, mail_from=mail_from, helo=helo, reason=found.reason)
         return _Finding(
             result=found.result,
             domain=found.domain[:MAX_DOMAIN] or None,  # a HELO may hold anything
             described=(described,),
         )
+
+    async def _recall_policy(self, ip: str, mail_from: str, helo: str) -> spf.SPFResult:
+        """For the domain, and only if its policy looks at more than that for the sender."""
+
+        def check(lookup: Lookup) -> spf.SPFResult:
+            return spf.check(ip=ip, mail_from=mail_from, helo=helo, lookup=lookup)
+
+        _, domain = spf.split_sender(mail_from=mail_from, helo=helo)
+        found = await self._policies.recall((ip, domain), check, timeout=self._timeout)
+        if not found.has_sender_macro:
+            return found
+        return await self._policies.recall((ip, mail_from, helo), check, timeout=self._timeout)
 
 
 def _find_from_domain(content: bytes) -> str:

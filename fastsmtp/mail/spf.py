@@ -35,6 +35,8 @@ MAX_REASON_LENGTH = 200
 
 # §7.1, with the transformers in full: pyspf skips over what it cannot read.
 _MACRO = re.compile(r"%(?:[%_-]|\{[slodiphcrtv](?:[1-9]\d{0,2})?r?[-.+,/_=]*\})", re.IGNORECASE)
+# §7.2: all that an evaluation can see of a sender beside the domain.
+_SENDER_MACRO = re.compile(r"%\{[slh]", re.IGNORECASE)
 # §7.1: a domain-spec ends in a macro or in a label that is not all digits.
 _DOMAIN_END = re.compile(
     rf"(?:.*{_MACRO.pattern}|.*\.(?=\d*[a-z-])[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.?)",
@@ -48,11 +50,23 @@ _PLAIN = frozenset(string.ascii_letters + string.digits + " .:/_-+=~?@,'%{}[]<>"
 @dataclass(frozen=True)
 class SPFResult:
     """`result` in the words of RFC 8601 §2.7.2. `domain` is the one that was asked: that of the
-    reverse-path, or the HELO's if that is empty (§2.4). `reason` is one line of plain ASCII."""
+    reverse-path, or the HELO's if that is empty (§2.4). `reason` is one line of plain ASCII.
+
+    Unless it `has_sender_macro`, the result is the same for all senders of the domain.
+    """
 
     result: Result
     domain: str
     reason: str
+    has_sender_macro: bool = False
+
+
+def split_sender(*, mail_from: str, helo: str) -> tuple[str, str]:
+    """The local part, and the domain that is asked (§2.4)."""
+    if not mail_from:
+        return "", helo
+    local_part, _, domain = mail_from.rpartition("@")
+    return local_part, domain
 
 
 def check(*, ip: str, mail_from: str, helo: str, lookup: Lookup) -> SPFResult:
@@ -60,7 +74,7 @@ def check(*, ip: str, mail_from: str, helo: str, lookup: Lookup) -> SPFResult:
 
     `mail_from` is the reverse-path without angle brackets, `""` if it is empty.
     """
-    local_part, _, domain = mail_from.rpartition("@") if mail_from else ("", "", helo)
+    local_part, domain = split_sender(mail_from=mail_from, helo=helo)
     domain = _to_a_labels(domain)
     client = _parse_client(ip)
     if client is None:
@@ -79,11 +93,12 @@ def check(*, ip: str, mail_from: str, helo: str, lookup: Lookup) -> SPFResult:
         result, _, _ = query.check()
     except Exception:
         # pyspf meets its own bugs on odd records; then the record is the error (§2.6.7).
-        return SPFResult("permerror", domain, "the policy cannot be evaluated")
+        reason = "the policy cannot be evaluated"
+        return SPFResult("permerror", domain, reason, query.has_sender_macro)
     sentence = _SENTENCES.get(result)
     # For temperror and permerror pyspf notes what it stumbled over.
     reason = sentence.format(ip=client, domain=domain) if sentence else query.prob
-    return SPFResult(cast(Result, result), domain, _clean(reason))
+    return SPFResult(cast(Result, result), domain, _clean(reason), query.has_sender_macro)
 
 
 _SENTENCES = {
@@ -106,6 +121,7 @@ class _Query(spf.query):
         self.l, self.o, self.d = local_part, domain, domain
         self._lookup = lookup
         self._term_count = 0
+        self.has_sender_macro = False
 
     def dns(
         self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False
@@ -144,6 +160,8 @@ class _Query(spf.query):
         return self.expand(arg)
 
     def expand(self, s: str, stripdot: bool = True) -> str:
+        # Up to the first of them the evaluation went as it would for anybody else.
+        self.has_sender_macro |= bool(_SENDER_MACRO.search(s))
         if "%" in _MACRO.sub("", s):
             raise spf.PermError("a term has an invalid macro", s)
         expanded: str = super().expand(s, stripdot)

@@ -14,6 +14,7 @@ import pytest
 from accounts.models import Domain
 from delivery import routing
 from delivery.models import Delivery, Message, Recipient
+from fastsmtp.mail import spf
 from fastsmtp.mail.authres import read_results
 from fastsmtp.mail.tests.signing import KEY_NAME, MAIL, publish, sign
 from fastsmtp.mail.words import decode_header
@@ -269,6 +270,42 @@ def test_a_sender_cannot_write_results_of_its_own(domain: Domain, part: str) -> 
         "dkim",
     ]
     assert "header.d" not in dict(read_results(header)[1].properties)
+
+
+def test_a_policy_may_tell_senders_of_a_domain_apart(domain: Domain) -> None:
+    known: Zone = {
+        "sender.example": [("TXT", b"v=spf1 exists:%{l}.list.example -all")],
+        "ada.list.example": [("A", "127.0.0.2")],
+    }
+    senders = ["ada", "bob", "ada", "bob"]
+    with verifying(serve_zone(known)) as server:
+        for number, sender in enumerate(senders):
+            content = b"X-Number: %d\r\n" % number + MAIL
+            assert send(server, content, mail_from=f"{sender}@sender.example").startswith("250 ")
+    found = Message.objects.values_list("mail_from", "spf_result")
+    assert (
+        sorted(found) == [("ada@sender.example", "pass")] * 2 + [("bob@sender.example", "fail")] * 2
+    )
+
+
+def test_a_policy_that_does_not_is_evaluated_once(
+    domain: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished: list[str] = []
+
+    def check(*, mail_from: str, **asked: Any) -> spf.SPFResult:
+        found = evaluate(mail_from=mail_from, **asked)  # ends here while an answer is missing
+        finished.append(mail_from)
+        return found
+
+    evaluate = spf.check
+    monkeypatch.setattr(spf, "check", check)
+    with verifying() as server:
+        for sender in ("ada", "bob", "eve"):
+            content = f"X-Sender: {sender}\r\n".encode() + MAIL
+            assert send(server, content, mail_from=f"{sender}@sender.example").startswith("250 ")
+    assert finished == ["ada@sender.example"]
+    assert set(Message.objects.values_list("spf_result", flat=True)) == {"pass"}
 
 
 def test_a_dead_zone_does_not_take_the_places_of_others(domain: Domain) -> None:

@@ -281,3 +281,26 @@ def test_terms_of_all_policies_are_counted(way: bytes, count: int, result: str) 
     found = run(own, {("example.net", "TXT"): [b"v=spf1" + terms + b" +all"]})
     assert found.result == result
     assert ("over 1000 terms" in found.reason) == (result == "permerror")
+
+
+@pytest.mark.parametrize(
+    ("term", "has_sender_macro"),
+    [
+        (b"exists:%{l}.example.net", True),
+        (b"exists:%{S}.example.net", True),
+        (b"exists:%{h1r-}.example.net", True),
+        (b"x=%{l", True),
+        (b"exists:%{i}.%{o}.%{d}.example.net", False),
+        (b"exists:%%l.example.net", False),
+        (b"a:example.net", False),
+        (b"foo", False),
+    ],
+)
+@pytest.mark.parametrize("way", [b"", b"include:", b"redirect="])
+def test_a_result_tells_whether_it_is_about_one_sender(
+    way: bytes, term: bytes, has_sender_macro: bool
+) -> None:
+    policy = b"v=spf1 " + term
+    other = {("other.example", "TXT"): [policy]}
+    found = run(b"v=spf1 " + way + b"other.example" if way else policy, other)
+    assert found.has_sender_macro == has_sender_macro
