@@ -304,3 +304,25 @@ def test_a_result_tells_whether_it_is_about_one_sender(
     other = {("other.example", "TXT"): [policy]}
     found = run(b"v=spf1 " + way + b"other.example" if way else policy, other)
     assert found.has_sender_macro == has_sender_macro
+
+
+@pytest.mark.parametrize("rdtype", ["MX", "PTR"])
+def test_all_hosts_are_asked_for_at_once(rdtype: str) -> None:
+    """Each missing answer more would let the check begin anew."""
+    hosts = [f"h{number}.example.org" for number in range(10)]
+    known: Records = {
+        ("example.org", "TXT"): [b"v=spf1 mx ptr -all"],
+        ("example.org", "MX"): [(10, host) for host in hosts] if rdtype == "MX" else [],
+        ("1.2.0.192.in-addr.arpa", "PTR"): hosts if rdtype == "PTR" else [],
+    }
+    asked: list[str] = []
+
+    def lookup(name: str, rdtype: str) -> Answer:
+        if name in hosts:
+            asked.append(name)
+            raise Missing(name, rdtype)
+        return answer_from(known)(name, rdtype)
+
+    with pytest.raises(Missing):
+        check(ip="192.0.2.1", mail_from="a@example.org", helo="", lookup=lookup)
+    assert set(asked) == set(hosts)
