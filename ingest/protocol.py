@@ -146,30 +146,34 @@ class SMTPProtocol(Dialogue):
     async def _read_data(self, reservation: Reservation) -> bytes | str:
         """The message without dot-stuffing (RFC 5321 §4.5.2), or the reply that refuses it.
 
-        Only CRLF.CRLF ends it, whatever comes before: the dialogue stays in step. Too large a
-        message is read to its end without being kept.
+        Only CRLF.CRLF ends it, whatever comes before: the dialogue stays in step. A message that is
+        too large, or too much for now, is read to its end without being kept.
         """
         # The line break that ended the DATA command makes a lone first dot an end as well.
         data = bytearray(b"\r\n")
         limit = self.data_size_limit or 0
         most = limit * 4 // 3 + len(END_OF_DATA)  # if every line is a dot, and has two
-        is_too_large = False
+        refusal = None
         searched = 0
         while (end := data.find(END_OF_DATA, searched)) < 0:
-            if len(data) > most:
-                is_too_large = True
-            if is_too_large:
+            if refusal is None and len(data) > most:
+                refusal = replies.TOO_LARGE
+            if refusal is not None:
                 del data[: -len(END_OF_DATA) + 1]
+                reservation.give_back()
             searched = max(0, len(data) - len(END_OF_DATA) + 1)
             chunk = await self._receive(self._reader.read(READ_SIZE))
             data += chunk
-            reservation.grow(0 if is_too_large else len(chunk))
+            if refusal is None and not reservation.grow(len(chunk)):
+                refusal = replies.TOO_BUSY
         # What a pipelining client sent after the final dot is its next command (RFC 2920).
         self._push_back(data[end + len(END_OF_DATA) :])
         del data[end + 2 :]
         # Doubled dots are not counted (RFC 1870 §3).
-        if is_too_large or len(data) - 2 - data.count(b"\r\n.") > limit:
-            return replies.TOO_LARGE
+        if refusal is None and len(data) - 2 - data.count(b"\r\n.") > limit:
+            refusal = replies.TOO_LARGE
+        if refusal is not None:
+            return refusal
         breaks = data.count(b"\r\n")
         is_bare = data.count(b"\n") != breaks or data.count(b"\r") != breaks
         if b"\0" in data or (is_bare and not self._normalizes_newlines):

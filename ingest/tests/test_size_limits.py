@@ -6,7 +6,6 @@ import pytest
 
 from accounts.models import Domain
 from harness.waiting import wait_until
-from ingest.budget import ByteBudget
 from ingest.limits import Limits
 from ingest.tests.dialogue import Talk, begin, begin_data
 from ingest.tests.running import ServerInThread
@@ -14,6 +13,7 @@ from ingest.tests.stored import contents
 
 MEGABYTE = 1024 * 1024
 TOO_LARGE = "552 5.3.4 Message exceeds the maximum size"
+TOO_BUSY = "452 4.3.1 Too much data in progress, try again later"
 
 
 @pytest.fixture
@@ -62,31 +62,46 @@ def test_a_client_that_does_not_listen_is_not_heard(domain: Domain) -> None:
         assert talk.send_until_blocked(b"EHLO x\r\n" * 10_000) < 64 * MEGABYTE
 
 
-def test_data_in_progress_is_bounded(domain: Domain) -> None:
-    """Sessions that have begun may finish; nobody else may begin."""
+@pytest.fixture
+def narrow(domain: Domain) -> Iterator[ServerInThread]:
+    """A thousand bytes of messages in progress have room in it."""
+    with ServerInThread(limits=Limits(data=1000), smtp_max_message_size=3000) as server:
+        yield server
 
-    def ask_for_data() -> str:
-        with begin(server.port) as talk:
-            return talk.ask("DATA")
 
-    busy = "452 4.3.1 Too much data in progress, try again later"
-    with ServerInThread(limits=Limits(data=1000)) as server, begin_data(server.port) as first:
-        first.send(b"x" * 998 + b"\r\n")
-        wait_until(lambda: ask_for_data() == busy)
-        first.send(b"x" * 998 + b"\r\n.\r\n")
+def test_who_would_exceed_the_budget_comes_again_later(narrow: ServerInThread) -> None:
+    """What it had sent is forgotten at once, and the other one is not harmed."""
+    with begin_data(narrow.port) as first, begin_data(narrow.port) as second:
+        first.send(b"x" * 600)
+        wait_until(lambda: narrow.held_bytes == 600)
+        second.send(b"y" * 300)
+        wait_until(lambda: narrow.held_bytes == 900)
+        second.send(b"y" * 101)
+        wait_until(lambda: narrow.held_bytes == 600)
+        second.send(b"y" * 5000 + b"\r\n.\r\nNOOP\r\n")
+        second.expect(TOO_BUSY)
+        second.expect("250 2.0.0 Ok")
+        first.send(b"\r\n.\r\n")
         first.expect("250 2.0.0 Ok: queued as *")
-        assert ask_for_data().startswith("354 ")
+    assert contents() == [b"x" * 600 + b"\r\n"]
 
 
-def test_a_budget_refuses_only_beginners() -> None:
-    budget = ByteBudget(10)
-    first, second = budget.reserve(), budget.reserve()
-    assert first is not None
-    assert second is not None
-    with first:
-        first.grow(9)
-        with second:
-            second.grow(9)
-            assert budget.reserve() is None
-        assert budget.reserve() is not None
-    assert budget.used == 0
+def test_a_message_alone_may_exceed_the_budget(narrow: ServerInThread) -> None:
+    with begin_data(narrow.port) as first, begin(narrow.port) as second:
+        first.send(b"x" * 2000)
+        wait_until(lambda: narrow.held_bytes == 2000)
+        assert second.ask("DATA") == TOO_BUSY
+        first.send(b"\r\n.\r\n")
+        first.expect("250 2.0.0 Ok: queued as *")
+        wait_until(lambda: narrow.held_bytes == 0)
+        assert second.ask("DATA").startswith("354 ")
+
+
+def test_what_is_too_large_is_given_back_before_its_end(narrow: ServerInThread) -> None:
+    with begin_data(narrow.port) as first, begin(narrow.port) as second:
+        first.send(b"x" * 3000)
+        wait_until(lambda: narrow.held_bytes == 3000)
+        first.send(b"x" * 3000)
+        wait_until(lambda: narrow.held_bytes == 0)
+        assert second.ask("DATA").startswith("354 ")
+        assert first.ask("\r\n.") == TOO_LARGE
