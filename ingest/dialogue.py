@@ -57,8 +57,8 @@ class Dialogue(Connection):
         self._command_count += 1
         if self._command_count > self.limits.commands:
             return replies.TOO_MANY_COMMANDS
-        if line is None:
-            return self._count_error(replies.LINE_TOO_LONG)
+        if isinstance(line, str):
+            return self._count_error(line)
         verb, _, arg = line.decode(errors="surrogateescape").rstrip("\r\n").partition(" ")
         try:
             return self._count_error(await self._obey(upper(verb), arg.strip(" \t")))

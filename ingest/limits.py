@@ -13,7 +13,8 @@ MEBI = 1024 * 1024
 class Limits:
     """Those that nobody needs to configure; the others are in `fastsmtp.config`."""
 
-    idle: float = 300.0  # seconds without a byte (RFC 5321 §4.5.3.2.7)
+    # Seconds for a command, or between two packets of a message (RFC 5321 §4.5.3.2.7).
+    idle: float = 300.0
     proxy_header: float = 5.0  # seconds for the header of the PROXY protocol
     handshake: float = 30.0  # seconds for that of TLS
     transaction: float = 15 * 60.0  # seconds from MAIL to the end of the data

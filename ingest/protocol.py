@@ -163,6 +163,7 @@ class SMTPProtocol(Dialogue):
                 reservation.give_back()
             searched = max(0, len(data) - len(END_OF_DATA) + 1)
             chunk = await self._receive(self._reader.read(READ_SIZE))
+            self._reset_timeout()  # every byte of a message is a sign of life
             data += chunk
             if refusal is None and not reservation.grow(len(chunk)):
                 refusal = replies.TOO_BUSY

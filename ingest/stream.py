@@ -14,6 +14,7 @@ from ingest.limits import Limits
 from ingest.transaction import Transaction
 
 MAX_COMMAND = 2048  # octets; RFC 5321 §4.5.3.1.4 asks for 512, parameters and UTF-8 need more
+MAX_LINE = 1024 * 1024  # octets; a longer one ends the session instead of being read to its end
 MAX_UNSENT = 4096  # bytes of replies; more than any group of commands that makes sense
 
 
@@ -35,19 +36,31 @@ class Stream(SMTP):
     def _create_envelope(self) -> Transaction:
         return Transaction()
 
-    async def _read_line(self) -> bytes | None:
-        """None for a line that is too long; it is read to its end."""
-        is_too_long = False
+    async def _read_line(self) -> bytes | str:
+        """Or the reply to one that is too long. Only a whole line is a sign of life (RFC 5321
+        §4.5.3.2.7): its bytes could trickle for ever."""
+        self._reset_timeout()
         self._is_listening = True
-        while True:
-            try:
-                line = await self._receive(self._reader.readuntil())
-            except asyncio.LimitOverrunError as error:
-                is_too_long = True
-                await self._receive(self._reader.read(error.consumed))
-            else:
-                self._is_listening = False
-                return None if is_too_long or len(line) > MAX_COMMAND else line
+        line: bytes | str
+        try:
+            line = await self._receive(self._reader.readuntil())
+        except asyncio.LimitOverrunError:
+            line = await self._skip_line()
+        self._is_listening = False
+        self._reset_timeout()  # what takes long from here on is ours
+        return replies.LINE_TOO_LONG if len(line) > MAX_COMMAND else line
+
+    async def _skip_line(self) -> str:
+        """To its end, unless that is too far away."""
+        left = MAX_LINE
+        while left:
+            chunk = await self._receive(self._reader.read(left))
+            _, newline, rest = chunk.partition(b"\n")
+            if newline:
+                self._push_back(rest)
+                return replies.LINE_TOO_LONG
+            left -= len(chunk)
+        return replies.ENDLESS_LINE
 
     async def _begins_with(self, start: bytes) -> bool:
         """Of what comes next; it stays to be read. Waits for no more than it takes to know."""
@@ -67,10 +80,9 @@ class Stream(SMTP):
             raise Gone from None
         if not data or self._writer.is_closing():
             raise Gone
-        self._reset_timeout()
         return data
 
-    def _push_back(self, rest: bytearray) -> None:
+    def _push_back(self, rest: bytes | bytearray) -> None:
         """It will be read once more."""
         if rest:
             self._reader._buffer[:0] = rest  # type: ignore[attr-defined]
@@ -97,7 +109,7 @@ class Stream(SMTP):
             raise Gone from None
 
     def _reset_timeout(self, duration: float | None = None) -> None:
-        """Every byte is a sign of life, but a mail has to come to its end."""
+        """The idle time begins anew, but a mail has to come to its end."""
         duration = duration or self.limits.idle
         if self.envelope.deadline is not None:
             duration = min(duration, max(self.envelope.deadline - self.loop.time(), 0.001))

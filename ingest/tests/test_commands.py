@@ -160,6 +160,14 @@ def test_quit_closes(talk: Talk) -> None:
     assert talk.is_closed
 
 
+def test_a_line_without_an_end_is_cut_off(talk: Talk) -> None:
+    mebibyte = 1024 * 1024
+    assert talk.ask("M" * (mebibyte - 2)) == "500 5.5.2 Line too long"
+    talk.send("M" * mebibyte)
+    talk.expect("421 4.7.0 A line without an end")
+    assert talk.is_closed
+
+
 @pytest.mark.parametrize("verb", ["GET / HTTP/1.1", "POST /hook HTTP/1.1", "BDAT 5 LAST"])
 def test_what_follows_is_never_taken_for_commands(talk: Talk, verb: str) -> None:
     """Browsers can be made to send a form with SMTP inside; BDAT is followed by content."""

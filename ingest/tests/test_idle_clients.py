@@ -3,6 +3,8 @@
 import select
 import time
 
+import pytest
+
 from accounts.models import Domain
 from harness.waiting import wait_until
 from ingest.limits import Limits
@@ -42,6 +44,17 @@ def test_a_slow_sender_is_not_idle(domain: Domain) -> None:
         talk.send(".\r\n")
         talk.expect("250 2.0.0 Ok: queued as *")
     assert contents() == [b"line\r\n" * 12]
+
+
+@pytest.mark.parametrize("start", [1, 100_000], ids=["short", "too long"])
+def test_a_command_that_trickles_is_cut_off(domain: Domain, start: int) -> None:
+    """Byte by byte, each long before the session would be idle."""
+    with ServerInThread(limits=Limits(idle=0.5)) as server, Talk(server.port) as talk:
+        talk.expect("220 *")
+        talk.send(b"x" * start)
+        assert talk.send_until_blocked(b"x", limit=200, pause=0.05) < 200
+        talk.expect(IDLE)
+        assert talk.is_closed
 
 
 def test_a_client_that_never_reads_is_thrown_out(domain: Domain) -> None:

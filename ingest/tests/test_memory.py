@@ -40,9 +40,9 @@ def flood(talk: Talk, piece: bytes, size: int) -> None:
 
 def test_a_command_without_end(port: int) -> None:
     with begin(port) as talk:
-        flood(talk, b"x", 96 * MEBI)
-        assert talk.ask("") == "500 5.5.2 Line too long"
-        assert talk.ask("NOOP") == "250 2.0.0 Ok"
+        with suppress(ConnectionError):
+            flood(talk, b"x", 96 * MEBI)
+        talk.wait_for_end()
 
 
 @pytest.mark.parametrize("piece", [b"x" * 62 + b"\r\n", b"x" * 64], ids=["lines", "one line"])

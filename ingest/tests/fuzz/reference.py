@@ -13,6 +13,7 @@ from fastsmtp.mail.address import parse_mailbox, parse_reverse_path
 from ingest.tests.fuzz.script import Script, Send, StartTLS, Variety
 
 MAX_COMMAND = 2048
+MAX_LINE = 1024 * 1024
 MAX_SIZE = 3000
 MAX_RECIPIENTS = 4
 MAX_ERRORS = 6
@@ -130,11 +131,12 @@ class Reference:
 
     def _hear_command(self) -> bool:
         line, newline, rest = self._pending.partition(b"\n")
-        if not newline:
+        is_endless = len(line) >= MAX_LINE
+        if not newline and not is_endless:
             return False
-        self._pending = rest
+        self._pending = self._pending[MAX_LINE:] if is_endless else rest
         self._command_count += 1
-        if self._command_count > MAX_COMMANDS:
+        if self._command_count > MAX_COMMANDS or is_endless:
             self._say("421 4.7.0")
         elif len(line) >= MAX_COMMAND:
             self._say(self._count("500 5.5.2"))
