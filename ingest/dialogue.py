@@ -31,6 +31,7 @@ def upper(keyword: str) -> str:
 class Dialogue(Connection):
     _error_count = 0
     _command_count = 0  # since the last mail
+    _refused_count = 0  # the same, of recipients
 
     async def _converse(self) -> None:
         await self._send(replies.greeting(self.hostname))
@@ -46,7 +47,7 @@ class Dialogue(Connection):
                 await self._send(reply)
                 await self._switch_to_tls()
             elif reply.startswith(replies.QUEUED):
-                self._command_count = 0
+                self._command_count = self._refused_count = 0
                 await self._send(reply)  # at once, whatever the next command has to wait for
             else:
                 await self._answer(reply)
@@ -72,6 +73,15 @@ class Dialogue(Connection):
     def _count_error(self, reply: str) -> str:
         self._error_count += reply.startswith("50")
         return replies.TOO_MANY_ERRORS if self._error_count > self.limits.errors else reply
+
+    def _count_refused(self, reply: str) -> str:
+        """A client that tries out names learns few in one session; relays of ours, which pass on
+        what others have addressed, may be refused any number."""
+        self._refused_count += reply.startswith(("550", "553"))
+        is_over = self._refused_count > self.limits.refused_recipients
+        if is_over and not self._is_trusted(self.session.client_ip):
+            return replies.TOO_MANY_REFUSED
+        return reply
 
     async def _obey(self, verb: str, arg: str) -> str:
         if verb in NOT_SMTP:

@@ -20,6 +20,7 @@ class Limits:
     transaction: float = 15 * 60.0  # seconds from MAIL to the end of the data
     errors: int = 20  # commands of a session that are no SMTP
     commands: int = 1000  # of a session since its last mail
+    refused_recipients: int = 100  # the same; as many as one transaction may have by default
     data: int = 128 * MEBI  # bytes of DATA in progress in this process
 
 

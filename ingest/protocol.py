@@ -100,9 +100,8 @@ class SMTPProtocol(Dialogue):
     async def _rcpt(self, arg: str) -> str:
         mailbox = self._recipient(arg)
         if not isinstance(mailbox, Mailbox):
-            return mailbox
-        reply: str = await self.event_handler.recipient(self.envelope, mailbox)
-        return reply
+            return self._count_refused(mailbox)
+        return self._count_refused(await self.event_handler.recipient(self.envelope, mailbox))
 
     def _recipient(self, arg: str) -> Mailbox | str:
         if not self.session.host_name:

@@ -49,6 +49,7 @@ MESSAGE_RATE = "421 4.7.0 Too many mails in a minute, try again later"
 TOO_MANY_COMMANDS = "421 4.7.0 Too many commands without a mail"
 TOO_MANY_ERRORS = "421 4.7.0 Too many errors"
 ENDLESS_LINE = "421 4.7.0 A line without an end"
+TOO_MANY_REFUSED = "421 4.7.0 Too many refused recipients"
 NOT_SMTP = "421 4.7.0 This is an SMTP server"
 SHUTTING_DOWN = "421 4.3.2 Service shutting down"
 

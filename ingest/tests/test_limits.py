@@ -15,6 +15,7 @@ from ingest.tests.running import ServerInThread
 from ingest.tests.stored import contents
 
 TOO_MANY = "421 4.7.0 Too many connections, try again later"
+TOO_MANY_REFUSED = "421 4.7.0 Too many refused recipients"
 TOO_SLOW = "421 4.4.2 The mail took too long, closing the connection"
 
 
@@ -118,6 +119,53 @@ def test_who_brings_mail_may_stay(domain: Domain) -> None:
                 S: 354 *
             """)
     assert len(contents()) == 5
+
+
+HARVEST = [
+    ("nobody@example.com", "550 5.1.1 No such recipient here"),
+    ("info@elsewhere.example", "550 5.1.2 This domain is not served here"),
+    ("info", "553 5.1.3 Malformed recipient address"),
+]
+
+
+def test_recipients_cannot_be_tried_out_for_ever(domain: Domain) -> None:
+    """Nor is a new transaction a new beginning."""
+    with ServerInThread(limits=Limits(refused_recipients=3)) as server, begin(server.port) as talk:
+        for address, reply in HARVEST:
+            assert talk.ask(f"RCPT TO:<{address}>") == reply
+        assert talk.ask("RCPT TO:<info@example.com>") == "250 2.1.5 Ok"
+        assert talk.ask("RSET") == "250 2.0.0 Ok"
+        assert talk.ask("MAIL FROM:<ada@sender.example>") == "250 2.1.0 Ok"
+        assert talk.ask("RCPT TO:<root@example.com>") == TOO_MANY_REFUSED
+        assert talk.is_closed
+
+
+def test_who_brings_mail_may_be_wrong_about_others(domain: Domain) -> None:
+    with ServerInThread(limits=Limits(refused_recipients=1)) as server, begin(server.port) as talk:
+        for _ in range(3):
+            talk.play("""
+                C: RCPT TO:<nobody@example.com>
+                S: 550 5.1.1 *
+                C: DATA
+                S: 354 *
+                C: .
+                S: 250 2.0.0 Ok: queued as *
+                C: MAIL FROM:<ada@sender.example>
+                S: 250 2.1.0 Ok
+                C: RCPT TO:<info@example.com>
+                S: 250 2.1.5 Ok
+            """)
+
+
+def test_a_trusted_network_may_be_refused_any_number(domain: Domain) -> None:
+    with (
+        ServerInThread(
+            limits=Limits(refused_recipients=1), smtp_trusted_networks=[ip_network("127.0.0.0/8")]
+        ) as server,
+        begin(server.port) as talk,
+    ):
+        for address, reply in HARVEST:
+            assert talk.ask(f"RCPT TO:<{address}>") == reply
 
 
 def test_a_flood_of_commands_is_cut_off(domain: Domain) -> None:

@@ -5,6 +5,7 @@ import pytest
 from accounts.models import Domain
 from delivery.models import Message, Recipient
 from harness.waiting import wait_until
+from ingest.limits import Limits
 from ingest.tests.dialogue import Talk, begin
 from ingest.tests.running import ServerInThread
 from ingest.tests.statements import Statement
@@ -134,11 +135,12 @@ def test_a_known_recipient_costs_no_query(statements: list[Statement], port: int
     assert len(lookups) == 2, [s.sql for s in statements]
 
 
-def test_a_change_of_the_directory_shows(domain: Domain, port: int) -> None:
+def test_a_change_of_the_directory_shows(domain: Domain) -> None:
     def reply() -> str:
         return talk.ask("RCPT TO:<new@example.com>")
 
-    with begin(port) as talk:
+    limits = Limits(refused_recipients=1000)
+    with ServerInThread(limits=limits) as server, begin(server.port) as talk:
         assert reply() == "550 5.1.1 No such recipient here"
         recipient = Recipient.objects.create(domain=domain, local_part="new", webhook_url=URL)
         wait_until(lambda: reply() == "250 2.1.5 Ok")

@@ -54,7 +54,11 @@ class Site:
         self._trust = ssl.create_default_context(cafile=key_pair.certificate)
         self._servers = {
             variety: ServerInThread(
-                limits=Limits(errors=reference.MAX_ERRORS, commands=reference.MAX_COMMANDS),
+                limits=Limits(
+                    errors=reference.MAX_ERRORS,
+                    commands=reference.MAX_COMMANDS,
+                    refused_recipients=reference.MAX_REFUSED,
+                ),
                 smtp_hostname=HOSTNAME,
                 smtp_max_message_size=reference.MAX_SIZE,
                 smtp_max_recipients=reference.MAX_RECIPIENTS,

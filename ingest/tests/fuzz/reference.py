@@ -18,6 +18,7 @@ MAX_SIZE = 3000
 MAX_RECIPIENTS = 4
 MAX_ERRORS = 6
 MAX_COMMANDS = 40
+MAX_REFUSED = 5
 NOT_SMTP = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT", b"BDAT")
 TLS_HANDSHAKE = b"\x16\x03"
 MAIL_PARAMETERS = ("SIZE", "BODY", "SMTPUTF8", "AUTH", "RET", "ENVID")
@@ -61,6 +62,7 @@ class Reference:
         self._is_encrypted = False
         self._error_count = 0
         self._command_count = 0
+        self._refused_count = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -126,7 +128,7 @@ class Reference:
         assert self._sender is not None
         recipients = tuple(self._recipients.values())
         self.mails.append(Mail(self._sender, recipients, content, self._has_smtputf8))
-        self._command_count = 0
+        self._command_count = self._refused_count = 0
         return "250 2.0.0"
 
     def _hear_command(self) -> bool:
@@ -169,7 +171,9 @@ class Reference:
             case b"MAIL":
                 return self._mail(arg)
             case b"RCPT":
-                return self._rcpt(arg)
+                reply = self._rcpt(arg)
+                self._refused_count += reply.startswith("55") and reply != "555 5.5.4"
+                return "421 4.7.0" if self._refused_count > MAX_REFUSED else reply
             case b"DATA":
                 return self._data(arg)
             case b"RSET":
