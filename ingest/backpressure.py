@@ -12,6 +12,7 @@ from django.db import DatabaseError, InterfaceError
 
 from delivery.depth import count_waiting
 from fastsmtp.db import release_connection
+from ingest.chores import Surviving
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +46,12 @@ class Backpressure:
             self._thread.join()
 
     def _run(self) -> None:
+        surviving = Surviving("backpressure")
         pause = 0.0
         while not self._stopping.wait(pause):
-            pause = pause_after(self._look())
+            pause = INTERVAL
+            with surviving:
+                pause = pause_after(self._look())
 
     def _look(self) -> float:
         """Returns its cost in seconds. Without a database, what was seen last stays."""

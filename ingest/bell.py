@@ -14,6 +14,7 @@ from uuid import UUID
 from kombu.exceptions import OperationalError
 
 from delivery.tasks import route_messages
+from ingest.chores import Surviving
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +46,15 @@ class Bell:
         self._rung.set()
 
     def _run(self) -> None:
+        surviving = Surviving("the bell")
         while not self._stopping or self._ids:
             self._rung.wait()
             self._rung.clear()
             is_busy = len(self._ids) >= MANY_IDS
             while self._ids:
                 count = min(MAX_IDS, len(self._ids))
-                self._publish([str(self._ids.popleft()) for _ in range(count)])
+                with surviving:  # the sweep finds what is lost
+                    self._publish([str(self._ids.popleft()) for _ in range(count)])
             if not self._stopping:
                 time.sleep(BUSY_WINDOW if is_busy else WINDOW)
 

@@ -177,6 +177,18 @@ def test_without_a_database_what_was_seen_last_stays(
     assert len(blind) == 1
 
 
+def test_an_unexpected_error_does_not_end_the_looks(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    wait_until(lambda: answer(talk) == QUEUE_FULL)
+    with monkeypatch.context() as patch:
+        patch.setattr(backpressure, "count_waiting", None)
+        wait_until(lambda: "unexpected error, backpressure goes on" in caplog.text)
+        assert answer(talk) == QUEUE_FULL
+    Delivery.objects.update(due_at=None)
+    wait_until(lambda: answer(talk) == "250 2.1.0 Ok")
+
+
 def test_without_a_limit_nobody_looks(endpoint: Endpoint) -> None:
     with ServerInThread(queue_max_pending=0) as server:
         assert send_mail(server.port).startswith("250 ")

@@ -11,6 +11,7 @@ import redis
 
 from accounts.models import Domain
 from delivery.models import Message
+from delivery.tasks import route_messages
 from harness.processes import free_port
 from harness.waiting import wait_until
 from ingest.bell import MAX_IDS, Bell
@@ -71,6 +72,21 @@ def test_stopping_rings_for_what_is_left(queue: Queue) -> None:
     bell.ring([uuid4()])
     bell.stop()
     assert len(queue.ids()) == 1
+
+
+def test_an_unexpected_error_does_not_silence_it(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bell = Bell()
+    with monkeypatch.context() as patch:
+        patch.setattr(route_messages, "apply_async", None)
+        bell.start()
+        bell.ring([uuid4()])
+        wait_until(lambda: "unexpected error, the bell goes on" in caplog.text)
+    message_id = uuid4()
+    bell.ring([message_id])
+    bell.stop()
+    assert queue.ids() == [str(message_id)]
 
 
 @pytest.mark.parametrize("is_hung", [False, True], ids=["away", "hung"])
