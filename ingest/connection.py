@@ -63,7 +63,9 @@ class Connection(Stream):
         address = self.session.client_ip
         is_counted = self._connections.enter(address, is_trusted=self._is_trusted(address))
         try:
-            if not is_counted:
+            if self._is_ending:  # it came in while the listeners closed
+                await self._send(replies.SHUTTING_DOWN)
+            elif not is_counted:
                 await self._send(replies.TOO_MANY_CONNECTIONS)
             elif not self._is_within(self._connection_rate):
                 await self._send(replies.CONNECTION_RATE)

@@ -36,6 +36,7 @@ class Door:
         self._trusted = trusted
         self._limits = limits
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
 
     def protocol(
         self, new_session: NewSession, *, tls: ssl.SSLContext | None
@@ -43,6 +44,9 @@ class Door:
         """For a listener. `tls` is for a port that speaks it at once."""
 
         def admit(connection: socket.socket, peer: str) -> None:
+            if self._is_closed:  # it came in while the listeners closed
+                connection.close()
+                return
             task = asyncio.get_running_loop().create_task(
                 self._admit(connection, peer, new_session, tls)
             )
@@ -52,7 +56,8 @@ class Door:
         return partial(_Doorman, admit)
 
     async def close(self) -> None:
-        """Sends away all who wait. Who has come through by then is a session."""
+        """Sends away all who wait or come. Who has come through by then is a session."""
+        self._is_closed = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

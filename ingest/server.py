@@ -84,6 +84,7 @@ class Server:
             max_recipients=config.smtp_max_recipients,
         )
         self._sessions: WeakSet[SMTPProtocol] = WeakSet()
+        self._is_draining = False
 
     async def serve(self, stopping: asyncio.Event) -> None:
         """Listens until `stopping` is set, then finishes what is under way.
@@ -153,14 +154,18 @@ class Server:
             loop=asyncio.get_running_loop(),
         )
         self._sessions.add(session)
+        if self._is_draining:
+            session.finish()
         return session
 
     async def _drain(self) -> None:
-        """Sessions between two mails are told to go; the others may finish theirs."""
+        """Sessions between two mails are told to go; the others may finish theirs. One that has
+        not begun to talk yet ends with its first word."""
+        self._is_draining = True
         conversations = []
         for session in list(self._sessions):
+            session.finish()
             if session.conversation is not None:
-                session.finish()
                 conversations.append(session.conversation)
         if conversations:
             seconds = self._config.shutdown_timeout.total_seconds()

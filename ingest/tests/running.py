@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import socket
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -109,6 +111,17 @@ class ServerInThread:
     @property
     def is_open(self) -> bool:
         return all(is_listening(port) for port in self._open_ports)
+
+    @property
+    def is_draining(self) -> bool:
+        return self.server._is_draining
+
+    def accept(self, connection: socket.socket, *, has_door: bool) -> None:
+        """As a listener does, even after those have closed."""
+        session = partial(self.server._session, None)
+        factory = self.server._door.protocol(session, tls=None) if has_door else session
+        accepting = self._loop.connect_accepted_socket(factory, connection)
+        asyncio.run_coroutine_threadsafe(accepting, self._loop).result()
 
     def tell_to_stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)

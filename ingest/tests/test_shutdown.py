@@ -1,6 +1,7 @@
 """SIGTERM: what is under way is finished, nothing new begins, and the process ends with 0."""
 
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,23 @@ def test_a_message_that_waits_for_its_commit_gets_its_reply(domain: Domain) -> N
         talk.expect("250 2.0.0 Ok: queued as *")
         talk.expect(SHUTTING_DOWN)
     assert contents() == [b"waiting\r\n"]
+
+
+@pytest.mark.parametrize("has_door", [False, True], ids=["session", "door"])
+def test_who_was_accepted_last_is_told_too(domain: Domain, has_door: bool) -> None:
+    """The kernel may give us one more while the listeners close."""
+    with (
+        ServerInThread() as server,
+        begin_data(server.port) as busy,
+        socket.create_server(("127.0.0.1", 0)) as kernel,
+    ):
+        server.tell_to_stop()
+        wait_until(lambda: server.is_draining)
+        with Talk(kernel.getsockname()[1]) as late:
+            server.accept(kernel.accept()[0], has_door=has_door)
+            if not has_door:
+                late.expect(SHUTTING_DOWN)
+            assert late.is_closed
+        assert server.waiting_connections == 0
+        busy.send(".\r\n")
+        busy.expect("250 2.0.0 Ok: queued as *")
