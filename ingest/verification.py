@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass
-from functools import partial
 from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
@@ -16,11 +15,12 @@ from uuid import UUID
 from delivery.recipients import FoundRecipient
 from delivery.submission import Authentication
 from fastsmtp.config import Config
-from fastsmtp.dns import Lookup, Memory, Missing, Resolver, TemporaryDNSError, with_answers
+from fastsmtp.dns import Lookup, Memory, Resolver
 from fastsmtp.mail import dkim, spf
 from fastsmtp.mail.authres import MethodResult, describe_dkim, describe_spf, write_results
 from fastsmtp.mail.headers import summarize
 from fastsmtp.mail.words import unfold
+from ingest.dkim_keys import fetch_keys
 from ingest.limits import is_in
 from ingest.session import ClientSession
 from ingest.transaction import Transaction
@@ -34,8 +34,6 @@ DKIM_REFUSAL, SPF_REFUSAL = "dkim_fail", "spf_fail"  # reasons of a dropped deli
 
 
 _LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-
-type Keys = dict[str, Sequence[bytes] | dkim.TemporaryLookupError]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,38 +177,6 @@ async def _settle(method: str, check: Coroutine[Any, Any, _Finding]) -> _Finding
 
 async def _skip() -> _Finding:
     return _Finding()
-
-
-async def fetch_keys(
-    resolver: Resolver,
-    verification: dkim.Verification,
-    *,
-    timeout: float,  # noqa: ASYNC109
-) -> dkim.Lookup:
-    """What `verification` has to know of the DNS, all names at once. Raises TimeoutError."""
-    keys = await with_answers(
-        resolver, partial(_find_keys, verification.key_names), timeout=timeout
-    )
-
-    def look_up(name: str, _: str) -> Sequence[bytes]:
-        key = keys[name]
-        if isinstance(key, dkim.TemporaryLookupError):
-            raise key
-        return key
-
-    return look_up
-
-
-def _find_keys(names: Sequence[str], lookup: Lookup) -> Keys:
-    keys: Keys = {}
-    for name in names:
-        try:
-            keys[name] = lookup(name, "TXT").records
-        except Missing:
-            continue  # the run does not count, but the others are asked for at the same time
-        except TemporaryDNSError as error:
-            keys[name] = dkim.TemporaryLookupError(str(error))
-    return keys
 
 
 def _choose(own: bool | None, default: bool) -> bool:

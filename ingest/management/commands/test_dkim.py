@@ -9,8 +9,8 @@ from django.core.management.base import CommandParser
 from fastsmtp.config import config
 from fastsmtp.mail import dkim
 from fastsmtp.mail.authres import describe_dkim, write_results
+from ingest.dkim_keys import fetch_keys
 from ingest.management.verifying import ToldResolver
-from ingest.verification import fetch_keys
 
 
 class Command(BaseCommand):
