@@ -38,12 +38,11 @@ def place(
     room = config().webhook_max_inline_payload_size if has_room else 0
     for attachment in attachments:
         facts = _describe(attachment)
-        if row := kept.attachments.get(attachment.index):
-            yield Placed(attachment, facts | kept.describe(row), is_carried=False)
+        if attachment.index in kept.attachments:
+            yield Placed(attachment, facts | _locate(job, attachment, kept), is_carried=False)
         elif reason := _reason_to_omit(attachment, room):
             facts["omitted_reason"] = "storage_failed" if kept.is_wanted else reason
-            facts["download_url"] = make_link(job.delivery_id, attachment.index)
-            yield Placed(attachment, facts, is_carried=False)
+            yield Placed(attachment, facts | _locate(job, attachment, kept), is_carried=False)
         else:
             room -= attachment.size
             if kept.is_wanted:
@@ -53,12 +52,13 @@ def place(
 
 def link(job: Job, attachments: Sequence[Attachment], kept: Kept) -> list[dict[str, Any]]:
     """All by reference."""
-    return [
-        _describe(attachment) | kept.describe(row)
-        if (row := kept.attachments.get(attachment.index))
-        else _describe(attachment) | {"download_url": make_link(job.delivery_id, attachment.index)}
-        for attachment in attachments
-    ]
+    return [_describe(attachment) | _locate(job, attachment, kept) for attachment in attachments]
+
+
+def _locate(job: Job, attachment: Attachment, kept: Kept) -> dict[str, Any]:
+    if row := kept.attachments.get(attachment.index):
+        return kept.describe(row)
+    return {"download_url": make_link(job.delivery_id, attachment.index)}
 
 
 def _reason_to_omit(attachment: Attachment, room: int) -> str | None:
