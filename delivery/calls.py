@@ -94,18 +94,21 @@ class Caller:
         return timedelta(seconds=seconds) if seconds else self._timeout
 
     async def _make_body(self, job: Job, raw: bytes) -> Body:
+        compute = _at_once if _is_quick(raw) else asyncio.to_thread
         if self._keeper is None:
-            if _is_quick(raw):
-                return build(job, raw)
-            return await asyncio.to_thread(build, job, raw)
-        mail = await asyncio.to_thread(read_mail, raw, job.authentication_results)
+            return await compute(build, job, raw)
+        mail = await compute(read_mail, raw, job.authentication_results)
         kept = await self._keeper.keep(job, raw, mail)
-        return await asyncio.to_thread(build, job, raw, mail=mail, kept=kept)
+        return await compute(build, job, raw, mail=mail, kept=kept)
 
     async def _send(self, job: Job, body: Body) -> Outcome | None:
         if not self._slack(job):
             return None
         return await webhook.send(self._door, job, body, limit=self._timeout_of(job))
+
+
+async def _at_once[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return function(*args, **kwargs)
 
 
 def _is_quick(raw: bytes) -> bool:
