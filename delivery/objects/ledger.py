@@ -41,8 +41,9 @@ def reserve(
 
 
 def mark_stored(row: StoredObject) -> None:
+    """Whoever has replaced the row since then stores an object of its own."""
     row.stored_at = timezone.now()
-    row.save(update_fields=["stored_at"])
+    StoredObject.objects.filter(id=row.id).update(stored_at=row.stored_at)
 
 
 def _find(message_id: uuid.UUID, bucket: str) -> dict[int, StoredObject]:

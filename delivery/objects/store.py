@@ -1,7 +1,8 @@
 """Puts what belongs to a message into the bucket before its call is made.
 
 A bucket that is slow, down, full or refuses costs a mail a few seconds once in a while, and never
-the delivery: what is not there in time goes inline. After a failure nobody asks for half a minute.
+the delivery: what is not there in time goes inline. After a failure nobody asks for half a minute,
+and then one mail asks for all.
 """
 
 import asyncio

@@ -108,6 +108,22 @@ def test_nothing_but_reading(delivery: Delivery) -> None:
     assert Client().post(f"{target.path}?{target.query}").status_code == 405
 
 
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("0.0.0.0", "http://mx.example.net:8000"),
+        ("::", "http://mx.example.net:8000"),
+    ],
+)
+def test_without_a_public_address_it_is_the_web_roles_own(host: str, expected: str) -> None:
+    own = config().model_copy(
+        update={"api_host": host, "api_port": 8000, "smtp_hostname": "mx.example.net"}
+    )
+    assert own.public_address == expected
+
+
 def test_links_begin_with_the_public_address(
     delivery: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:

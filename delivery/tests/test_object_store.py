@@ -5,6 +5,7 @@ import socket
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from delivery.jobs import Job
 from delivery.models import Message, Recipient, StoredObject
+from delivery.objects import ledger
 from delivery.objects.bucket import Bucket
 from delivery.objects.contents import Content, attachment_contents, raw_content
 from delivery.objects.store import Store
@@ -248,6 +250,17 @@ def test_after_a_pause_one_mail_tries_for_all(
 
         asyncio.run(run())
         assert len(requests) == 2
+
+
+def test_a_row_that_was_replaced_meanwhile_fails_nobody(message: Message) -> None:
+    """Two workers may write our Received field with names of their own."""
+    wanted = [content.reserve() for content in attachments_of(job_of(message))]
+    before = ledger.reserve(message.id, "mails", wanted)
+    changed = [replace(item, sha256="0" * 64) for item in wanted]
+    after = ledger.reserve(message.id, "mails", changed)
+    ledger.mark_stored(before[1])
+    assert not StoredObject.objects.filter(stored_at__isnull=False).exists()
+    assert {row.sha256 for row in after.values()} == {"0" * 64}
 
 
 def test_an_object_of_another_bucket_is_not_told(url: str, message: Message) -> None:
