@@ -196,8 +196,8 @@ class Config(BaseSettings):
         """Where receivers reach the web role, without a slash at the end."""
         if self.public_url:
             return self.public_url.rstrip("/")
-        is_local = self.api_host in ("127.0.0.1", "::1", "localhost")
-        return f"http://{'127.0.0.1' if is_local else self.our_hostname}:{self.api_port}"
+        host = self.our_hostname if self.api_host in ("0.0.0.0", "::") else self.api_host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.api_port}"
 
     @property
     def database(self) -> DatabaseURL:
