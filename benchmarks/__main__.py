@@ -8,12 +8,15 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
+from benchmarks.backlog import BacklogResult, DueResult, run_backlog, run_due
 from benchmarks.cases import run_case
 from benchmarks.edge import EdgeResult, run_edge
 from benchmarks.idle import IdleResult, run_idle
+from benchmarks.isolation import IsolationResult, run_isolation
 from benchmarks.progress import ProgressLine
 from benchmarks.reading import run_reading
 from benchmarks.references import measure_accept_rate, measure_commit_rate
@@ -23,7 +26,7 @@ from harness.processes import ProcessFailed
 from harness.servers import ServerNotFound
 from harness.stack import CommandFailed
 
-PARTS = ["floods", "edge", "idle", "reading"]
+PARTS = ["floods", "edge", "idle", "reading", "isolation", "backlog"]
 QUICK = {"size": [4096], "connections": [10], "endpoints": [1], "seconds": 3.0}
 
 
@@ -47,6 +50,13 @@ def main() -> None:
             line = ProgressLine("reading mail")
             report.reading += run_reading(line)
             line.finish("done")
+        if "isolation" in arguments.only:
+            for database in arguments.database:
+                report.isolation.extend(_run_isolation(database, arguments))
+        if "backlog" in arguments.only:
+            for database in arguments.database:
+                report.backlog.extend(_run_backlog(database, arguments))
+                report.due.append(_run_due(database, arguments))
     except (ProcessFailed, CommandFailed, ServerNotFound, TimeoutError) as error:
         sys.exit(f"\nThe benchmark stopped: {error}")
     except KeyboardInterrupt:
@@ -78,9 +88,12 @@ def _parse() -> argparse.Namespace:
         nargs="+",
         choices=PARTS,
         help="floods: mail that is not verified, in many shapes; edge: DKIM, SPF and dead name"
-        " servers; idle: thousands of idle connections; reading: the parser alone; default: all,"
-        " with --quick floods",
+        " servers; idle: thousands of idle connections; reading: the parser alone; isolation:"
+        " healthy endpoints beside trouble; backlog: how fast it is worked off; default: all, with"
+        " --quick floods",
     )
+    parser.add_argument("--backlog", type=int, default=20_000, help="mails that wait")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="due rows to find some in")
     parser.add_argument("--quick", action="store_true", help="one short case for each database")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
     arguments = parser.parse_args()
@@ -106,18 +119,25 @@ def _make_cases(arguments: argparse.Namespace) -> Iterator[Case]:
             )
 
 
+@contextmanager
+def _stage(title: str) -> Iterator[tuple[ProgressLine, Path]]:
+    """A line that tells how it goes on, and a folder for as long."""
+    with tempfile.TemporaryDirectory(prefix="fastsmtp-bench-") as folder:
+        yield ProgressLine(title), Path(folder)
+
+
 def _run(case: Case, arguments: argparse.Namespace) -> CaseResult:
     pace = f"{case.rate:g}/s" if case.rate else "full speed"
-    line = ProgressLine(
+    title = (
         f"{case.database}, {case.size} bytes, {case.connections} connections, "
         f"{case.endpoints} endpoints, {pace}"
     )
-    with tempfile.TemporaryDirectory(prefix="fastsmtp-bench-") as folder:
+    with _stage(title) as (line, folder):
         result = run_case(
             case,
             seconds=arguments.seconds,
             count=arguments.count,
-            folder=Path(folder),
+            folder=folder,
             progress=line.show,
         )
     figures = result.figures
@@ -129,15 +149,10 @@ def _run(case: Case, arguments: argparse.Namespace) -> CaseResult:
 
 
 def _run_edge(database: str, arguments: argparse.Namespace) -> EdgeResult:
-    size = arguments.size[0]
-    line = ProgressLine(f"{database}, {size} bytes, verified")
-    with tempfile.TemporaryDirectory(prefix="fastsmtp-bench-") as folder:
+    size, seconds = arguments.size[0], arguments.seconds
+    with _stage(f"{database}, {size} bytes, verified") as (line, folder):
         result = run_edge(
-            database=database,
-            size=size,
-            seconds=arguments.seconds,
-            folder=Path(folder),
-            progress=line.show,
+            database=database, size=size, seconds=seconds, folder=folder, progress=line.show
         )
     rate, ratio = result.flood.figures.accepted_per_second, result.dead.ratio
     line.finish(f"{rate:.0f} accepted/s, p99 × {ratio:.2f} beside dead name servers")
@@ -145,13 +160,39 @@ def _run_edge(database: str, arguments: argparse.Namespace) -> EdgeResult:
 
 
 def _run_idle(arguments: argparse.Namespace) -> Iterator[IdleResult]:
-    line = ProgressLine("idle connections")
-    with tempfile.TemporaryDirectory(prefix="fastsmtp-bench-") as folder:
-        for result in run_idle(
-            database=arguments.database[0], folder=Path(folder), progress=line.show
-        ):
+    database = arguments.database[0]
+    with _stage("idle connections") as (line, folder):
+        for result in run_idle(database=database, folder=folder, progress=line.show):
             line.finish(f"{result.connections} {result.kind}, {result.peak_mb:.0f} MB")
             yield result
+
+
+def _run_isolation(database: str, arguments: argparse.Namespace) -> Iterator[IsolationResult]:
+    seconds = arguments.seconds
+    with _stage(f"{database}, isolation") as (line, folder):
+        for result in run_isolation(
+            database=database, seconds=seconds, folder=folder, progress=line.show
+        ):
+            line.finish(f"{result.name}: {result.trouble}")
+            yield result
+
+
+def _run_backlog(database: str, arguments: argparse.Namespace) -> Iterator[BacklogResult]:
+    mails = arguments.backlog
+    with _stage(f"{database}, backlog") as (line, folder):
+        for result in run_backlog(
+            database=database, mails=mails, folder=folder, progress=line.show
+        ):
+            line.finish(f"{result.shape.name}: {result.per_second:.0f} delivered/s")
+            yield result
+
+
+def _run_due(database: str, arguments: argparse.Namespace) -> DueResult:
+    rows = arguments.rows
+    with _stage(f"{database}, finding what is due") as (line, folder):
+        result = run_due(database=database, rows=rows, folder=folder, progress=line.show)
+    line.finish(f"{rows} rows")
+    return result
 
 
 def _measure_references(report: Report, arguments: argparse.Namespace) -> None:

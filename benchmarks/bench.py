@@ -64,9 +64,19 @@ class Bench:
 
     def wait_for_all(self, expected: int) -> None:
         """Until `expected` mails have arrived in all, or none has for `STALL` seconds."""
+        self._wait_for(expected, self.receiver.count_delivered)
+
+    def wait_for_run(self, result: LoadResult) -> None:
+        """The same for the mails of one load, whatever else arrives."""
+        self.wait_for_count(result.run, len(result.accepted))
+
+    def wait_for_count(self, run: str, expected: int) -> None:
+        self._wait_for(expected, lambda: self.receiver.count_delivered(run=run))
+
+    def _wait_for(self, expected: int, count_delivered: Callable[[], int]) -> None:
         delivered, changed_at = 0, time.monotonic()
         while delivered < expected and time.monotonic() - changed_at < STALL:
-            count = self.receiver.count_delivered()
+            count = count_delivered()
             if count != delivered:
                 delivered, changed_at = count, time.monotonic()
             self.progress(f"{expected - delivered} to come")
@@ -94,8 +104,12 @@ def build(
     folder: Path,
     progress: Progress,
     environment: Mapping[str, str] | None = None,
+    behaviours: Mapping[str, str] | None = None,
 ) -> Iterator[Bench]:
-    """Raises ProcessFailed, CommandFailed, ServerNotFound when something does not start."""
+    """`behaviours` are those of the receiver's paths. The endpoint of u7 has the path /e/7.
+
+    Raises ProcessFailed, CommandFailed, ServerNotFound when something does not start.
+    """
     progress("starting")
     with ExitStack() as exits:
         broker = exits.enter_context(RedisServer())
@@ -105,7 +119,7 @@ def build(
             cluster = exits.enter_context(PostgresCluster())
             groups["database"] = cluster.process.pid
             database_url = cluster.create_database("fastsmtp")
-        receiver = exits.enter_context(ReceiverProcess(folder=folder))
+        receiver = exits.enter_context(ReceiverProcess(folder=folder, behaviours=behaviours))
         stack = exits.enter_context(
             Stack(
                 folder=folder,

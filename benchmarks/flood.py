@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="how long to send")
     parser.add_argument("--rate", type=float, help="mails per second; default: at full speed")
     parser.add_argument("--retry-delay", type=float, help="seconds until a 4xx is tried again")
+    parser.add_argument("--lost-reply-every", type=int, help="of so many 250 one is not heard")
     parser.add_argument("--timeout", type=float, default=600, help="seconds for everything")
     parser.add_argument("--sender-domain", default=LOAD_DOMAIN, help="* becomes unique in it")
     parser.add_argument("--signing-key", type=Path, help="PEM, to sign with DKIM")

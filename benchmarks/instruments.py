@@ -4,7 +4,7 @@ import http.client
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -96,15 +96,18 @@ class NameServerProcess(_Instrument):
 
 
 class ReceiverProcess(_Instrument):
-    def __init__(self, *, folder: Path) -> None:
-        super().__init__("benchmarks.receiver", log=folder / "receiver.log")
+    """`behaviours`: by path, as `benchmarks.receiver` names them; others answer at once."""
+
+    def __init__(self, *, folder: Path, behaviours: Mapping[str, str] | None = None) -> None:
+        options = [f"--behaviour={path}={name}" for path, name in (behaviours or {}).items()]
+        super().__init__("benchmarks.receiver", *options, log=folder / "receiver.log")
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self._port}{path}"
 
-    def count_delivered(self) -> int:
-        """Different mails by path that it answered with a 2xx."""
-        return int(self._get("/count"))
+    def count_delivered(self, *, run: str = "") -> int:
+        """Different mails by path that it answered with a 2xx; of one load or of all."""
+        return int(self._get(f"/count/{run}" if run else "/count"))
 
     def arrivals(self) -> list[Arrival]:
         return [Arrival(*values) for values in self._get("/results")]

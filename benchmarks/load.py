@@ -41,6 +41,7 @@ class Load:
     seconds: float | None = None
     rate: float | None = None  # mails per second over all connections; None is as fast as possible
     retry_delay: float | None = None  # seconds until a 4xx or a lost connection is tried again
+    lost_reply_every: int | None = None  # one 250 of so many never reaches the sender
     timeout: float = 600  # seconds, for everything
     sender_domain: str = LOAD_DOMAIN  # "*" in it becomes a label that no other mail has
     signing_key: Path | None = None  # PEM; each mail has a signature of the sender's domain
@@ -152,6 +153,8 @@ class LoadRun:
             content=template.render(unique_id),
         )
         self._made_count += 1
+        every = self._load.lost_reply_every
+        mail.loses_reply = every is not None and self._made_count % every == 0
         self._open.add(mail)
         return mail
 

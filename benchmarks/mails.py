@@ -62,6 +62,12 @@ def make_id(run: str, number: int) -> str:
     return f"b-{run}-{number:08}@{LOAD_DOMAIN}"
 
 
+def run_of(unique_id: str) -> str:
+    """The load that a mail belongs to; empty for a mail of somebody else."""
+    parts = unique_id.split("-", 2)
+    return parts[1] if len(parts) == 3 else ""
+
+
 @dataclass(frozen=True, slots=True)
 class MailTemplate:
     """A mail to one recipient, cut where its label belongs."""

@@ -1,6 +1,7 @@
 """An HTTP receiver for webhooks: answers at once, remembers what came, or misbehaves as told.
 
-Each path is an endpoint. `GET /results` tells what came, as JSON; `GET /count` only how many.
+Each path is an endpoint. `GET /results` tells what came, as JSON; `GET /count` only how many, and
+`GET /count/1a2b3c` how many of one load.
 """
 
 import argparse
@@ -9,11 +10,13 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, cast
 
 import uvloop
+
+from benchmarks.answers import BEHAVIOURS, OK, Answer, Behaviour, Piece, parse_behaviour
+from benchmarks.mails import run_of
 
 _MESSAGE_ID = re.compile(rb'"message_id": ?"<?([^">]*)')
 # In the text of a mail the quotes would be escaped.
@@ -28,59 +31,8 @@ class Arrival(NamedTuple):
     webhook_id: str
     unique_id: str
     attempt: int
-    status: int  # of our answer; 0 for none
+    status: int  # of our answer; 0 for none, and for one without its end
     is_verified: bool = False  # DKIM and SPF say `pass`
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    headers: str = ""
-    delay: float = 0.0  # seconds
-
-    def render(self) -> bytes:
-        return (
-            f"HTTP/1.1 {self.status} -\r\nContent-Type: text/plain\r\n"
-            f"{self.headers}Content-Length: 2\r\n\r\nok"
-        ).encode()
-
-
-type Behaviour = Callable[[], Answer | None]  # None leaves the caller waiting
-
-
-def always(answer: Answer | None) -> Behaviour:
-    return lambda: answer
-
-
-def missing_for(seconds: float) -> Behaviour:
-    """404 until `seconds` after the first request, as an application that starts again."""
-    ends_at: list[float] = []
-
-    def answer() -> Answer:
-        now = time.monotonic()
-        if not ends_at:
-            ends_at.append(now + seconds)
-        return Answer(404) if now < ends_at[0] else Answer(200)
-
-    return answer
-
-
-OK = always(Answer(200))
-# What can be asked for by name, with an optional number: `slow:10`.
-BEHAVIOURS: Mapping[str, Callable[[float], Behaviour]] = {
-    "ok": lambda _: OK,
-    "slow": lambda seconds: always(Answer(200, delay=seconds)),
-    "status": lambda status: always(Answer(int(status))),
-    "busy": lambda seconds: always(Answer(503, headers=f"Retry-After: {seconds:.0f}\r\n")),
-    "missing": missing_for,
-    "hang": lambda _: always(None),
-}
-
-
-def parse_behaviour(text: str) -> Behaviour:
-    """Raises KeyError for an unknown name."""
-    name, _, number = text.partition(":")
-    return BEHAVIOURS[name](float(number or 0))
 
 
 class Receiver:
@@ -90,6 +42,7 @@ class Receiver:
         self.behaviours = dict(behaviours or {})
         self.received: list[Arrival] = []
         self.delivered: set[tuple[str, str]] = set()  # (path, unique id) that got a 2xx
+        self.counts: Counter[str] = Counter()  # of those, by load
         self.port = 0
 
     async def start(self, port: int = 0) -> None:
@@ -107,18 +60,20 @@ class Receiver:
         self, *, path: str, webhook_id: str, unique_id: str, attempt: int, is_verified: bool
     ) -> Answer | None:
         answer = self.behaviours.get(path, OK)()
-        status = answer.status if answer else 0
+        status = answer.status if answer and answer.is_whole else 0
         self.received.append(
             Arrival(time.monotonic_ns(), path, webhook_id, unique_id, attempt, status, is_verified)
         )
-        if 200 <= status < 300:
+        if 200 <= status < 300 and (path, unique_id) not in self.delivered:
             self.delivered.add((path, unique_id))
+            self.counts[run_of(unique_id)] += 1
         return answer
 
     def report(self, path: str) -> bytes:
         if path == "/results":
             return json.dumps(self.received).encode()
-        return json.dumps(len(self.delivered)).encode()
+        run = path.removeprefix("/count").removeprefix("/")
+        return json.dumps(self.counts[run] if run else self.counts.total()).encode()
 
 
 def count_duplicates(arrivals: Iterable[Arrival]) -> int:
@@ -182,13 +137,21 @@ class _Connection(asyncio.Protocol):
             attempt=int(self._header(b"fastsmtp-attempt") or 0),
             is_verified=all(self._buffer.find(text, self._body_at) >= 0 for text in _VERIFIED),
         )
-        if answer is None:
-            return
-        if answer.delay:
-            loop = asyncio.get_running_loop()
-            loop.call_later(answer.delay, self._transport.write, answer.render())
-        else:
-            self._transport.write(answer.render())
+        if answer is not None:
+            self._write(answer.pieces())
+
+    def _write(self, pieces: Iterator[Piece]) -> None:
+        """The ones that are due; then again when the next one is."""
+        for content, wait in pieces:
+            if self._transport.is_closing():
+                return
+            if content is None:
+                self._transport.abort()
+                return
+            self._transport.write(content)
+            if wait:
+                asyncio.get_running_loop().call_later(wait, self._write, pieces)
+                return
 
     def _report(self, path: str) -> None:
         content = self._receiver.report(path)

@@ -5,9 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from benchmarks.backlog import BacklogResult, DueResult
 from benchmarks.edge import EdgeResult
 from benchmarks.edge_report import render_edge, render_idle
 from benchmarks.idle import IdleResult
+from benchmarks.isolation import IsolationResult
+from benchmarks.isolation_report import render_backlog, render_due, render_isolation
 from benchmarks.reading import ReadingResult
 from benchmarks.results import CaseResult
 from benchmarks.table import align, show_latency, show_number, show_size
@@ -29,6 +32,9 @@ class Report:
     edge: list[EdgeResult] = field(default_factory=list)
     idle: list[IdleResult] = field(default_factory=list)
     reading: list[ReadingResult] = field(default_factory=list)
+    isolation: list[IsolationResult] = field(default_factory=list)
+    backlog: list[BacklogResult] = field(default_factory=list)
+    due: list[DueResult] = field(default_factory=list)
 
     def render(self) -> str:
         parts = (
@@ -36,6 +42,9 @@ class Report:
             render_edge(self.edge),
             render_idle(self.idle),
             self._render_reading(),
+            render_isolation(self.isolation),
+            render_backlog(self.backlog),
+            render_due(self.due),
         )
         return "\n".join(line for part in parts for line in part)
 
@@ -84,6 +93,9 @@ class Report:
             "references": {"accept_rates": accepts, "commit_rates": self.commit_rates},
             "edge": [{**asdict(result), "ratio": result.dead.ratio} for result in self.edge],
             "reading": [asdict(result) for result in self.reading],
+            "isolation": [asdict(result) for result in self.isolation],
+            "backlog": [asdict(result) for result in self.backlog],
+            "due": [asdict(result) for result in self.due],
             "idle": [{**asdict(result), "kb_each": result.kb_each} for result in self.idle],
         }
         path.write_text(json.dumps(content, indent=2) + "\n")

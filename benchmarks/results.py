@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from benchmarks.mails import run_of
 from benchmarks.receiver import Arrival, count_duplicates
 from benchmarks.sent import LoadResult
 from benchmarks.usage import Usage
@@ -70,7 +71,7 @@ def percentiles(nanoseconds: Iterable[int]) -> Percentiles | None:
 def evaluate(result: LoadResult, arrivals: Iterable[Arrival]) -> Figures:
     """Only arrivals of this run that were answered with a 2xx count."""
     accepted = result.accepted
-    delivered = [arrival for arrival in arrivals if _belongs_to(arrival, result.run)]
+    delivered = [arrival for arrival in arrivals if belongs_to(arrival, result.run)]
     arrived_at = {arrival.unique_id: arrival.at for arrival in reversed(delivered)}
     started_at = min((mail.started_at for mail in result.sent if mail.started_at), default=0)
     codes = result.codes
@@ -94,8 +95,9 @@ def evaluate(result: LoadResult, arrivals: Iterable[Arrival]) -> Figures:
     )
 
 
-def _belongs_to(arrival: Arrival, run: str) -> bool:
-    return arrival.unique_id.startswith(f"b-{run}-") and 200 <= arrival.status < 300
+def belongs_to(arrival: Arrival, run: str) -> bool:
+    """Whether it is a mail of this run that was answered with a 2xx."""
+    return run_of(arrival.unique_id) == run and 200 <= arrival.status < 300
 
 
 def _rate(started_at: int, ends: list[int]) -> float:

@@ -14,8 +14,8 @@ class Mail:
     """One mail on its way; times are in monotonic nanoseconds, 0 for not yet."""
 
     __slots__ = (
-        "code", "content", "dot_at", "mail_from", "recipient", "replied_at", "started_at", "tries",
-        "unanswered", "unique_id",
+        "code", "content", "dot_at", "loses_reply", "mail_from", "recipient", "replied_at",
+        "started_at", "tries", "unanswered", "unique_id",
     )  # fmt: skip
 
     def __init__(self, *, unique_id: str, mail_from: str, recipient: str, content: bytes) -> None:
@@ -27,6 +27,7 @@ class Mail:
         self.code = 0
         self.tries = 0
         self.unanswered = 0
+        self.loses_reply = False  # the first 250, with its connection
 
 
 class Dispatcher(Protocol):
@@ -134,6 +135,11 @@ class Connection(asyncio.Protocol):
         mail.dot_at = time.monotonic_ns()
 
     def _content_answered(self, code: int) -> None:
+        mail = cast(Mail, self._mail)
+        if mail.loses_reply and code == 250:
+            mail.loses_reply = False
+            self._transport.abort()  # as if the line had broken before the reply came
+            return
         self._settle(self._refusal or code)
 
     def _settle(self, code: int) -> None:

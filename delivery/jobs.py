@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import Domain
+from delivery.lanes.answers import OVERSIZE_FAILURES
 from delivery.models import Delivery, Endpoint, Lane, Message, RawMessage, Recipient
-from delivery.schedule import OVERSIZE_FAILURES
+from delivery.models.message import SMALL
 from fastsmtp.bulk import Select, placeholders, to_database
 
-SMALL = 128 * 1024  # bytes up to which a message comes with its job
+EVENT = "email.received"
+
+WEIGHT = 32 * 1024  # bytes of a message for which a job counts once more
 
 
 @dataclass(slots=True)
@@ -24,12 +27,21 @@ class Target:
     last_success_at: datetime | None
     url: str
     secret: str
+    previous_secret: str | None
+    previous_secret_expires_at: datetime | None
     timeout_seconds: int | None
     concurrency: int
     mode: str
     max_body_bytes: int | None
     domain_name: str
     preserves_raw: bool | None  # None: the server's default
+
+    def secrets(self, now: datetime) -> list[str]:
+        """Those that sign a call made now, the newest first."""
+        expires_at = self.previous_secret_expires_at
+        if self.previous_secret is None or expires_at is None or expires_at <= now:
+            return [self.secret]
+        return [self.secret, self.previous_secret]
 
     @property
     def is_active(self) -> bool:
@@ -52,6 +64,8 @@ _select_targets = Select(
     (Lane, "last_success_at"),
     (Endpoint, "url"),
     (Endpoint, "secret"),
+    (Endpoint, "previous_secret"),
+    (Endpoint, "previous_secret_expires_at"),
     (Endpoint, "timeout_seconds"),
     (Endpoint, "concurrency"),
     (Endpoint, "mode"),
@@ -76,6 +90,7 @@ class Job:
     attempts: int  # this one included
     preserve_raw: bool  # a rule asks for it
     oversize_failures: int
+    replays: int
     created_at: datetime
     message_id: uuid.UUID
     raw_id: uuid.UUID | None
@@ -97,11 +112,21 @@ class Job:
     raw: bytes | None  # None for a large message: `load_raw` gets it
     recipient_url: str | None  # None when the recipient was deleted
     recipient_headers: dict[str, str] | None
+    event: str = EVENT
+
+    @property
+    def domain_name(self) -> str:
+        return self.target.domain_name
 
     @property
     def wants_links(self) -> bool:
         """Its receiver could not take the contents."""
         return self.oversize_failures >= OVERSIZE_FAILURES
+
+    @property
+    def weight(self) -> int:
+        """How much room it takes in memory. A large message takes its share when it is loaded."""
+        return 1 if self.raw is None else 1 + len(self.raw) // WEIGHT
 
     @property
     def is_probe(self) -> bool:
@@ -122,6 +147,7 @@ _select_jobs = Select(
     (Delivery, "attempts"),
     (Delivery, "preserve_raw"),
     (Delivery, "oversize_failures"),
+    (Delivery, "replays"),
     (Delivery, "created_at"),
     (Message, "id"),
     (Message, "raw_id"),
@@ -160,19 +186,19 @@ def load(
     delivery_ids: Sequence[uuid.UUID],
     targets: Mapping[uuid.UUID, Target],
     claim_id: uuid.UUID,
-    until: datetime,
+    ends: Mapping[uuid.UUID, datetime],
 ) -> list[Job]:
-    """The jobs of a claim that has just been written."""
+    """The jobs of a claim that has just been written, whose end is given by endpoint."""
     if not delivery_ids:
         return []
     ids = [_id(delivery_id) for delivery_id in delivery_ids]
     return [
-        Job(targets[row[1]], claim_id, until, *row)
+        Job(targets[row[1]], claim_id, ends[row[1]], *row)
         for row in _select_jobs.rows(ids, ids=placeholders(ids))
     ]
 
 
-def load_raw(job: Job) -> bytes | None:
-    """The bytes of a large message; None when they have been deleted."""
-    raw = RawMessage.objects.filter(messages__id=job.message_id).first()
+def load_raw(message_id: uuid.UUID) -> bytes | None:
+    """The bytes of a message; None when they have been deleted."""
+    raw = RawMessage.objects.filter(messages__id=message_id).first()
     return raw.read() if raw is not None else None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from delivery.jobs import Job
-from delivery.schedule import Kind
+from delivery.lanes.answers import Kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,27 +4,52 @@ A worker process has one courier. Routing runs in the worker's threads and wakes
 own process, which may work on any lane: claims keep processes apart.
 """
 
+import logging
+import os
 import sys
+import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init, worker_shutdown
+from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 from django.db import InterfaceError, OperationalError
 
-from delivery import lanes, repetitions, routing, unrouted
-from delivery.courier import DUE_LANES, OVERDUE_MESSAGES, Courier
+from delivery.by_hand import relocation, rotation
+from delivery.courier.courier import Courier
+from delivery.courier.dispatch import MAX_CALLS
+from delivery.courier.lookout import due_lanes, overdue_messages
+from delivery.intake import repetitions
+from delivery.replay import feeding
+from delivery.retention.ages import Ages
+from delivery.retention.cleanup import clean_up
+from delivery.retention.lease import LeaseTaken
+from delivery.retention.pace import Pace
+from delivery.routing import routing
 from fastsmtp.celery import app
 from fastsmtp.config import config
 from fastsmtp.db import unit_of_work
+from fastsmtp.hearing import Hearing
+from fastsmtp.open_files import make_room
+
+log = logging.getLogger(__name__)
 
 DISPATCH_INTERVAL = 1.0  # seconds
 FORGET_INTERVAL = 600.0  # seconds
+CLEANUP_INTERVAL = 60.0  # seconds
+CLEANUP_TIME = 10.0  # seconds of one run; the next one goes on
+BACKGROUND_INTERVAL = 1.0  # seconds
 # Routing, claiming and calling are threads that hand each other small pieces of work; with
 # Python's 5 ms every hand-over waits for whoever computes just now.
 SWITCH_INTERVAL = 0.002  # seconds
+
+_feeder = feeding.Feeder()
+# What takes long has one of the worker's threads at most: fresh mail is routed by the others.
+_background = threading.Lock()
+_is_stopping = threading.Event()
 
 
 @cache
@@ -33,10 +58,34 @@ def courier() -> Courier:
     return Courier(config())
 
 
+@cache
+def hearing() -> Hearing:
+    """Of this worker process."""
+    return Hearing(config().broker_url, on_deaf=_end_deaf)
+
+
 @worker_init.connect
 def _start_courier(**_: Any) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL)
+    make_room(MAX_CALLS, f"{MAX_CALLS} calls of webhooks at once")
     courier().start()
+    hearing().start()
+
+
+def _end_deaf() -> None:
+    """As SIGTERM ends a worker, for which its main thread would have to listen."""
+    seconds = config().shutdown_timeout.total_seconds()
+    hard_end = threading.Timer(seconds, os._exit, [1])
+    hard_end.daemon = True
+    hard_end.start()
+    courier().stop()
+    os._exit(1)
+
+
+@worker_shutting_down.connect
+def _stop_early(**_: Any) -> None:
+    hearing().stop()
+    _is_stopping.set()
 
 
 @worker_shutdown.connect
@@ -61,8 +110,8 @@ def route_messages(*, message_ids: Sequence[str], **_: Any) -> None:
 def dispatch_due(**_: Any) -> None:
     """What the courier does once a second by itself, rung by beat: two bells are safer than one."""
     with unit_of_work():
-        courier().wake(lanes.due(DUE_LANES))
-        courier().wake(routing.route(unrouted.overdue(OVERDUE_MESSAGES)))
+        courier().wake(due_lanes().next_page())
+        courier().wake(routing.route(overdue_messages().next_page()))
 
 
 @app.task(name="delivery.forget_receptions", ignore_result=True)
@@ -72,7 +121,65 @@ def forget_receptions(**_: Any) -> None:
         repetitions.forget_old()
 
 
+@app.task(name="delivery.clean_up", ignore_result=True)
+def clean(**_: Any) -> None:
+    """What is older than its retention, for some seconds; there is a next time."""
+    with _in_background() as has_turn:
+        if has_turn:
+            _clean()
+
+
+def _clean() -> None:
+    try:
+        pace = Pace(seconds=CLEANUP_TIME, stop=_is_stopping)
+        report = clean_up(Ages.of(config()), pace=pace)
+    except LeaseTaken as error:
+        log.info("another process does the %s", error)
+        return
+    if report.refused:
+        log.warning("%d attachments stay in the bucket: %s", report.refused, report.refusal)
+
+
+@app.task(name="delivery.erase_expired_secrets", ignore_result=True)
+def erase_expired_secrets(**_: Any) -> None:
+    """They sign no more since their time was over; this is for who gets a copy of the database."""
+    with unit_of_work():
+        rotation.erase_expired()
+
+
+@app.task(name="delivery.feed_replays", ignore_result=True)
+def feed_replays(**_: Any) -> None:
+    """For a moment; rung again by beat for as long as there is a replay."""
+    with _in_background() as has_turn:
+        if has_turn:
+            feeding.run(_feeder, wake=courier().wake)
+
+
+@app.task(name="delivery.relocate", ignore_result=True)
+def relocate(**_: Any) -> None:
+    """Moves what waits at URLs that were corrected."""
+    with _in_background() as has_turn:
+        if has_turn:
+            courier().wake(relocation.move_some())
+
+
+@contextmanager
+def _in_background() -> Iterator[bool]:
+    """Whether it is free; beat rings again."""
+    has_turn = _background.acquire(blocking=False)
+    try:
+        with unit_of_work():
+            yield has_turn
+    finally:
+        if has_turn:
+            _background.release()
+
+
 @app.on_after_finalize.connect
 def _schedule(sender: Celery, **_: Any) -> None:
     sender.add_periodic_task(DISPATCH_INTERVAL, dispatch_due.s(), expires=5)
+    sender.add_periodic_task(BACKGROUND_INTERVAL, feed_replays.s(), expires=1)
+    sender.add_periodic_task(BACKGROUND_INTERVAL, relocate.s(), expires=1)
     sender.add_periodic_task(FORGET_INTERVAL, forget_receptions.s(), expires=60)
+    sender.add_periodic_task(CLEANUP_INTERVAL, clean.s(), expires=60)
+    sender.add_periodic_task(FORGET_INTERVAL, erase_expired_secrets.s(), expires=60)

@@ -5,13 +5,17 @@ import os
 import sys
 from typing import NoReturn
 
-from django.core.management import execute_from_command_line
+from django.core.management import BaseCommand, ManagementUtility
+from django.core.management.base import CommandParser
 from django.db import DatabaseError, OperationalError
 
 from fastsmtp.config import ConfigError, config
 from fastsmtp.lifeline import die_with_parent
 from fastsmtp.logs import configure_logging
 from fastsmtp.supervisor import StartFailed
+from fastsmtp.welcome import command_name
+
+_SERVICES = ("serve", "smtpd")  # they run until somebody stops them, and their log is their answer
 
 # What SQLite, PostgreSQL (SQLSTATE 42P01) and MariaDB (error 1146) say of a table that the
 # migrations have not made yet.
@@ -25,8 +29,8 @@ def main() -> None:
     die_with_parent()
     _unbuffer_stderr()
     try:
-        configure_logging(config())
-        execute_from_command_line(sys.argv)
+        configure_logging(config(), is_quiet=not set(sys.argv[1:2]) & set(_SERVICES))
+        _Utility([command_name(), *sys.argv[1:]]).execute()
     except ConfigError as error:
         _exit(*error.problems)
     except StartFailed as error:
@@ -37,6 +41,25 @@ def main() -> None:
         _exit(_database_sentence(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+class _Utility(ManagementUtility):
+    """Its help names it as the reader typed it; Django names the file that was run."""
+
+    def __init__(self, argv: list[str]) -> None:
+        super().__init__(argv)
+        self.prog_name = argv[0]
+
+    def fetch_command(self, subcommand: str) -> BaseCommand:
+        command = super().fetch_command(subcommand)
+        add_arguments = command.add_arguments
+
+        def add_named(parser: CommandParser) -> None:
+            parser.prog = f"{self.prog_name} {subcommand}"
+            add_arguments(parser)
+
+        command.add_arguments = add_named  # type: ignore[method-assign]
+        return command
 
 
 def _unbuffer_stderr() -> None:

@@ -2,8 +2,8 @@ from django.apps import AppConfig
 from django.core.checks import register
 from django.db.backends.signals import connection_created
 
+from fastsmtp import mariadb, postgres
 from fastsmtp.checks import check_variable_names
-from fastsmtp.postgres import prefer_indexes
 
 
 class FastSMTPConfig(AppConfig):
@@ -11,4 +11,5 @@ class FastSMTPConfig(AppConfig):
 
     def ready(self) -> None:
         register(check_variable_names)
-        connection_created.connect(prefer_indexes, dispatch_uid="fastsmtp.postgres")
+        for server in (postgres, mariadb):
+            connection_created.connect(server.prepare_session, dispatch_uid=server.__name__)

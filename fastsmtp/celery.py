@@ -9,6 +9,7 @@ import os
 from celery import Celery
 from celery.signals import setup_logging
 
+from fastsmtp import broker_transport
 from fastsmtp.config import config
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fastsmtp.settings")
@@ -24,6 +25,7 @@ def _broker_url(url: str) -> str:
     return f"redis+socket://{path}?virtual_host={query or 0}"
 
 
+broker_transport.use_for_redis()
 app = Celery("fastsmtp", broker=_broker_url(config().broker_url))
 app.conf.update(
     task_ignore_result=True,

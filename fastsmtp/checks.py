@@ -11,7 +11,7 @@ from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 from fastsmtp.config import PREFIX, Config
 
 # Read before there is a configuration, by tests and by child processes.
-_INTERNAL = frozenset({"CRASH_AT", "PARENT_PID", "TEST_RUN_DIR"})
+_INTERNAL = frozenset({"COMMAND", "CRASH_AT", "PARENT_PID", "TEST_RUN_DIR"})
 
 # Kubernetes announces each service of the namespace to every pod, and ours begin with our name.
 _SERVICE_LINK = re.compile(

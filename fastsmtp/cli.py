@@ -1,7 +1,7 @@
 """What our commands share: `NAME ACTION …`, refusals in a sentence, lists as aligned columns."""
 
 import json
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,17 +9,32 @@ from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError
 from django.core.management.base import CommandParser
 
+THE_COMMAND = "the command"  # who did it, where the log and the records tell who
+
 
 class ActionsCommand(BaseCommand):
-    """A command with actions. A subclass adds a parser for each in `add_actions`, and names the
-    method that performs it: `parser.set_defaults(perform=self.create)`.
+    """A command with actions. A subclass names each in `add_actions`, with the method that
+    performs it: `create = self.action("create", self.create, "make one")`.
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
-        self.add_actions(parser.add_subparsers(metavar="ACTION", required=True))
+        self._actions = parser.add_subparsers(metavar="ACTION", required=True)
+        self.add_actions()
 
-    def add_actions(self, actions: Any) -> None:
+    def add_actions(self) -> None:
         raise NotImplementedError
+
+    def action(self, name: str, perform: Callable[..., None], text: str) -> ArgumentParser:
+        """The parser of an action, for its arguments; `text` is its help."""
+        parser: ArgumentParser = self._actions.add_parser(name, help=text)
+        parser.set_defaults(perform=perform)
+        return parser
+
+    def list_action(self, perform: Callable[..., None], text: str) -> ArgumentParser:
+        """`list`, with the option that makes it JSON."""
+        parser = self.action("list", perform, text)
+        parser.add_argument("--json", action="store_true", dest="as_json")
+        return parser
 
     def handle(self, *, perform: Callable[..., None], **options: Any) -> None:
         try:
@@ -33,12 +48,17 @@ class ActionsCommand(BaseCommand):
     def warn(self, text: str) -> None:
         self.stderr.write(self.style.WARNING(text))
 
-    def print_rows(self, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-        """Rows of the same keys, as columns under their names or as a JSON array."""
+    def print_rows(
+        self, rows: Sequence[Mapping[str, Any]], *, as_json: bool = False, otherwise: str = ""
+    ) -> None:
+        """Rows of the same keys, as columns under their names or as a JSON array; `otherwise` is
+        said where there are none."""
         if as_json:
             self.say(json.dumps(rows, default=str, indent=2))
         elif rows:
             self.say(align([list(rows[0]), *(list(row.values()) for row in rows)]))
+        else:
+            self.say(otherwise)
 
 
 def process_count(text: str) -> int:

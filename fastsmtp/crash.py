@@ -9,7 +9,18 @@ import signal
 from typing import Literal
 
 type CrashPoint = Literal[
-    "before_commit", "after_commit", "after_route", "after_claim", "after_post", "after_record"
+    "before_commit",
+    "after_commit",
+    "after_route",
+    "after_claim",
+    "after_post",
+    "after_record",
+    "after_detaching",
+    "after_deleting_objects",
+    "after_cleanup_batch",
+    "after_collecting",
+    "in_feeding",
+    "after_feeding",
 ]
 
 _point, _, _count = os.environ.get("FASTSMTP_CRASH_AT", "").partition(":")

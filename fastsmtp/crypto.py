@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from enum import StrEnum
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -29,10 +30,19 @@ def generate_key() -> str:
     return Fernet.generate_key().decode()
 
 
+class KeyAge(StrEnum):
+    """Which of the keys opens something."""
+
+    NEWEST = "newest key"
+    OLDER = "older key"
+    LOST = "no key"
+
+
 class Vault:
     """Encrypts with the newest key, decrypts with any."""
 
     def __init__(self, keys: list[bytes]) -> None:
+        self._newest = Fernet(keys[0])
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     def encrypt(self, clear: bytes) -> str:
@@ -41,7 +51,22 @@ class Vault:
     def decrypt(self, token: str) -> bytes:
         try:
             return self._fernet.decrypt(token)
-        except InvalidToken:
+        except (InvalidToken, ValueError):  # ValueError: it is not even ASCII
             raise DecryptionError(
                 "a stored secret does not open with FASTSMTP_ENCRYPTION_KEY"
             ) from None
+
+    def age_of_key(self, token: str) -> KeyAge:
+        try:
+            self.decrypt(token)
+        except DecryptionError:
+            return KeyAge.LOST
+        try:
+            self._newest.decrypt(token)
+        except InvalidToken:
+            return KeyAge.OLDER
+        return KeyAge.NEWEST
+
+    def rewrite(self, token: str) -> str:
+        """The same under the newest key; raises DecryptionError."""
+        return self.encrypt(self.decrypt(token))

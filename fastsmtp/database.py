@@ -22,6 +22,10 @@ _BACKENDS: Mapping[Engine, str] = {
 }
 
 CONNECT_PATIENCE = 5.0  # seconds that a unit of work waits for a connection
+# A process that freezes in the middle of a transaction, or whose machine is gone without a word,
+# holds the locks of its lanes, and every other worker waits for them. By default a server waits for
+# hours; this ends before the claims of that process run out (45 s).
+FROZEN_PATIENCE = 30  # seconds without a statement until the server ends a transaction
 
 _DEFAULT_PORTS: Mapping[Engine, int] = {"postgresql": 5432, "mysql": 3306}
 

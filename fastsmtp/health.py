@@ -13,11 +13,11 @@ from rest_framework.decorators import api_view, authentication_classes, permissi
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from delivery.depth import Backlog, look_at_backlog
-from delivery.models import Delivery
+from delivery.intake.depth import Backlog, count_exhausted, look_at_backlog
 from fastsmtp import __version__
 from fastsmtp.config import config
 from fastsmtp.db import release_connection
+from fastsmtp.old_snapshots import oldest_transaction_seconds
 from fastsmtp.smtp_client import local_target
 
 TIMEOUT = 1.0  # seconds for each answer
@@ -110,8 +110,10 @@ def _queue() -> dict[str, Any] | None:
     return {
         "pending": backlog.pending,
         "failed": backlog.failed,
+        "held": backlog.held,
         "exhausted": _in_time(_count_exhausted),
         "oldest_pending_seconds": age,
+        "oldest_transaction_seconds": _in_time(_look_for_old_transactions),
     }
 
 
@@ -123,8 +125,14 @@ def _look_at_backlog() -> Backlog:
 
 
 def _count_exhausted() -> int:
-    """No index leads to them: with very many deliveries this alone may be too late."""
     try:
-        return Delivery.objects.filter(status=Delivery.Status.EXHAUSTED)[:MAX_COUNTED].count()
+        return count_exhausted(at_most=MAX_COUNTED)
+    finally:
+        release_connection()
+
+
+def _look_for_old_transactions() -> float | None:
+    try:
+        return oldest_transaction_seconds()
     finally:
         release_connection()

@@ -26,6 +26,8 @@ _QUIET = {
     "gunicorn.access": logging.WARNING,
     "gunicorn.error": logging.WARNING,
     "django.request": logging.ERROR,
+    # At DEBUG it writes down what it renders, with the URLs of webhooks in it.
+    "django.template": logging.INFO,
     "faker": logging.WARNING,
 }
 
@@ -46,9 +48,14 @@ class _Lossy:
             self._stream.flush()
 
 
-def configure_logging(config: Config) -> None:
-    """Replaces whatever logging was set up before. Called once, by every role alike."""
-    level = getattr(logging, config.log_level.upper())
+def configure_logging(config: Config, *, is_quiet: bool = False) -> None:
+    """Replaces whatever logging was set up before. Called once, by every role alike.
+
+    `is_quiet`: warnings and worse only, unless the operator has set a level.
+    """
+    is_asked_for = "log_level" in config.model_fields_set
+    level_name = "warning" if is_quiet and not is_asked_for else config.log_level
+    level = getattr(logging, level_name.upper())
     as_json = _wants_json(config)
     _configure_own(level, as_json=as_json)
     _configure_libraries(level, as_json=as_json)

@@ -4,7 +4,9 @@ One log line per event, as JSON or for people as `fastsmtp.logs` decides. No sub
 no secret is ever logged; addresses are, since that is what a postmaster looks for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -49,6 +51,37 @@ def decided(*, message_id: UUID, recipient: str, status: str, reason: str) -> No
     log.info(status, message=str(message_id), recipient=recipient, reason=reason)
 
 
+def released(*, message_id: UUID, recipient: str, reason: str, by: str) -> None:
+    """Somebody let a quarantined mail go; `reason` is why it was held."""
+    log.info(
+        "released", message=str(message_id), recipient=recipient, reason=reason, **_known(by=by)
+    )
+
+
+def retried(*, message_id: UUID, delivery_id: UUID, recipient: str, by: str) -> None:
+    """Somebody made a delivery due now, with a fresh set of tries."""
+    log.info(
+        "retried",
+        message=str(message_id),
+        delivery=str(delivery_id),
+        recipient=recipient,
+        **_known(by=by),
+    )
+
+
+def discarded(*, message_id: UUID, delivery_id: UUID, recipient: str, reason: str, by: str) -> None:
+    """Somebody gave a held or quarantined mail up; or nobody came for too long."""
+    tell = log.info if by else log.warning
+    tell(
+        "discarded",
+        message=str(message_id),
+        delivery=str(delivery_id),
+        recipient=recipient,
+        reason=reason,
+        **_known(by=by),
+    )
+
+
 def rule_failed(*, message_id: UUID, recipient: str, rule: str, error: str) -> None:
     """A rule could not be evaluated; the others decided."""
     log.warning("rule_failed", message=str(message_id), recipient=recipient, rule=rule, error=error)
@@ -72,18 +105,95 @@ def attempted(
         attempt=attempt,
         status_code=status_code,
         duration_ms=round(duration_ms, 1),
-        **({"error": error} if error else {}),
+        **_known(error=error),
     )
 
 
-def endpoint_changed(*, endpoint_id: UUID, url: str, before: str, after: str, reason: str) -> None:
-    """An endpoint was paused, probed, disabled, or works again. Of its URL only the host is told:
-    the path is often what keeps a webhook secret."""
-    log.warning(
+def endpoint_changed(
+    *, endpoint_id: UUID, url: str, before: str, after: str, reason: str, by: str = ""
+) -> None:
+    """An endpoint was paused, probed, disabled, or works again; a warning, unless somebody switched
+    it, `by` name. Of its URL only the host is told: the path is often what keeps a webhook secret.
+    """
+    tell = log.info if by else log.warning
+    tell(
         "endpoint",
         endpoint=str(endpoint_id),
         host=urlsplit(url).hostname,
         before=before,
         after=after,
         reason=reason,
+        **_known(by=by),
     )
+
+
+def secret_rotated(*, endpoint_id: UUID, url: str, until: datetime | None) -> None:
+    """An endpoint has a new signing secret; the one before signs beside it until then."""
+    log.info(
+        "secret_rotated",
+        endpoint=str(endpoint_id),
+        host=urlsplit(url).hostname,
+        previous_until=until and until.isoformat(),
+    )
+
+
+def replay_began(
+    *, replay_id: UUID, domain_id: UUID, selection: Mapping[str, Any], with_rules: bool, by: str
+) -> None:
+    """Somebody asked for many deliveries to be made again."""
+    log.info(
+        "replay_began",
+        replay=str(replay_id),
+        domain=str(domain_id),
+        selection={name: value for name, value in selection.items() if value is not None},
+        with_rules=with_rules,
+        **_known(by=by),
+    )
+
+
+def replay_ended(
+    *, replay_id: UUID, state: str, reason: str, matched: int, queued: int, not_replayable: int
+) -> None:
+    """All of it is queued, or it was cancelled."""
+    log.info(
+        f"replay_{state}",
+        replay=str(replay_id),
+        matched=matched,
+        queued=queued,
+        not_replayable=not_replayable,
+        **_known(reason=reason),
+    )
+
+
+def event_told(*, event_id: UUID, payload: Mapping[str, Any]) -> None:
+    """An operational event was made; who is to know of it is told next."""
+    log.warning(
+        "operational_event",
+        event_id=str(event_id),
+        type=payload["type"],
+        domain=payload["domain"],
+        summary=payload["summary"],
+        count=payload["count"],
+    )
+
+
+def event_sent(*, event_id: UUID, channel: str, attempt: int) -> None:
+    """The receiver of events, or a mail relay, took it."""
+    log.info("event_sent", event_id=str(event_id), channel=channel, attempt=attempt)
+
+
+def event_not_sent(
+    *, event_id: UUID, channel: str, attempt: int, error: str, is_given_up: bool
+) -> None:
+    """It was not taken; it is tried again unless it is given up. Never an event of its own."""
+    log.warning(
+        "event_given_up" if is_given_up else "event_not_sent",
+        event_id=str(event_id),
+        channel=channel,
+        attempt=attempt,
+        error=error,
+    )
+
+
+def _known(**facts: str) -> dict[str, str]:
+    return {name: text for name, text in facts.items() if text}

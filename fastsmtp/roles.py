@@ -11,7 +11,9 @@ from fastsmtp.beat import Beat, OutageScheduler
 from fastsmtp.celery import app
 from fastsmtp.collector import spare_collector
 from fastsmtp.config import Config, ConfigError
+from fastsmtp.db import leave_database
 from fastsmtp.ports import Role, listeners, require_free
+from fastsmtp.stored_secrets import require_right_key
 from fastsmtp.web import WebServer
 
 ROLES: tuple[Role, ...] = ("api", "smtp", "worker", "beat")
@@ -25,12 +27,14 @@ def run(role: Role, config: Config, *, processes: int | None = None) -> None:
 
     `processes`: how many receive mail, instead of what the configuration says.
     """
-    if config.secret_key is None or config.encryption_key is None:
-        raise ConfigError(["FASTSMTP_SECRET_KEY: is not set; run `init` first to generate it."])
+    _require_keys(config)
     if role == "smtp":  # it may be several processes, and prepares each
         call_command("smtpd", processes=processes)
         return
     require_free(listeners(config, role))
+    if role != "beat":  # which opens no secret, nor does what receives mail
+        require_right_key()
+        leave_database()
     spare_collector()
     match role:
         case "api":
@@ -39,6 +43,18 @@ def run(role: Role, config: Config, *, processes: int | None = None) -> None:
             _work()
         case "beat":
             _beat()
+
+
+def _require_keys(config: Config) -> None:
+    keys = {
+        "FASTSMTP_SECRET_KEY": config.secret_key,
+        "FASTSMTP_ENCRYPTION_KEY": config.encryption_key,
+    }
+    missing = [name for name, key in keys.items() if key is None]
+    if missing:
+        raise ConfigError(
+            [f"{name}: is not set; run `init` first to generate it." for name in missing]
+        )
 
 
 def _work() -> None:

@@ -17,7 +17,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
-DATETIME_FORMAT = "Y-m-d H:i:s"
+FORMAT_MODULE_PATH = "fastsmtp.formats"
 
 INSTALLED_APPS = [
     "unfold",

@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from delivery.downloads import download
+from delivery.bodies.downloads import download
 from fastsmtp import health
 
 handler400 = "fastsmtp.api.errors.bad_request"

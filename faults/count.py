@@ -7,8 +7,9 @@ ours.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from benchmarks.receiver import Arrival
 from benchmarks.sent import Sent
@@ -24,7 +25,8 @@ class Count:
     refused: int  # answered with 5xx: gone for good
     retries: int  # tries that got a 4xx, or lost their connection
     delivered: int  # different webhook-ids that got a 2xx
-    lost: int  # accepted, and never at the receiver
+    failed: int  # accepted, and not delivered for a reason that the database shows
+    lost: int  # accepted, and neither at the receiver nor shown as failed
     stranded: int  # deliveries in the database whose webhook-id never came
     unrouted: int  # messages in the database without a delivery
     open: int  # messages and deliveries that the database does not hold for done
@@ -54,24 +56,29 @@ def evaluate(
     rows: Rows,
     open_count: int = 0,
     in_flight: Collection[str] = (),
+    failures: Mapping[str, str] = MappingProxyType({}),
 ) -> Count:
     """`rows` are what the database has got since the beginning, `open_count` those that are not
-    done in the end; `in_flight` are the deliveries under way when a worker was killed."""
+    done in the end; `in_flight` are the deliveries under way when a worker was killed. `failures`
+    are deliveries that may have failed where everybody can see it, each with the id of its mail."""
     answered = [arrival for arrival in arrivals if 200 <= arrival.status < 300]
     calls = Counter(arrival.webhook_id for arrival in answered)
     copies: defaultdict[str, set[str]] = defaultdict(set)
     for arrival in answered:
         copies[arrival.unique_id].add(arrival.webhook_id)
-    repeated = {webhook_id for webhook_id, count in calls.items() if count > 1}
+    repeated = repeated_ids(answered)
     accepted = [mail for mail in sent if mail.code == 250]
+    missing = [mail.unique_id for mail in accepted if mail.unique_id not in copies]
+    failed = set(failures.values()).intersection(missing)
     return Count(
         sent=len(sent),
         accepted=len(accepted),
         refused=sum(mail.code >= 500 for mail in sent),
         retries=sum(mail.tries - 1 for mail in sent),
         delivered=len(calls),
-        lost=sum(mail.unique_id not in copies for mail in accepted),
-        stranded=len(rows.deliveries - calls.keys()),
+        failed=len(failed),
+        lost=len(missing) - len(failed),
+        stranded=len(rows.deliveries - calls.keys() - failures.keys()),
         unrouted=len(rows.messages) - len(rows.deliveries),
         open=open_count,
         sent_again=sum(len(ids) - 1 for ids in copies.values()),
@@ -79,3 +86,9 @@ def evaluate(
         repeated=len(repeated),
         unexcused=len((repeated | (calls.keys() - rows.deliveries)).difference(in_flight)),
     )
+
+
+def repeated_ids(arrivals: Iterable[Arrival]) -> set[str]:
+    """The webhook-ids that came again after a 2xx."""
+    calls = Counter(arrival.webhook_id for arrival in arrivals if 200 <= arrival.status < 300)
+    return {webhook_id for webhook_id, count in calls.items() if count > 1}

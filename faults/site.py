@@ -1,10 +1,12 @@
 """One installation under test: its servers, its roles, and the traffic through it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 import psutil
 import redis
@@ -14,14 +16,22 @@ from faults.ledger import Ledger, Rows
 from faults.traffic import RATE, Traffic
 from harness.processes import listeners
 from harness.servers import PostgresCluster, RedisServer
-from harness.stack import ROLES, Role, Stack
+from harness.stack import Role, Stack
 from harness.waiting import wait_until
 
 DOMAIN = "faults.example"
 QUEUE = "fastsmtp"  # of Celery's tasks
-ENVIRONMENT = {"FASTSMTP_WEBHOOK_TIMEOUT": "2"}  # seconds; with it a claim lasts 17
+# Seconds; with it a claim lasts 17.
+ENVIRONMENT = MappingProxyType({"FASTSMTP_WEBHOOK_TIMEOUT": "2"})
 SETTLE_TIMEOUT = 60.0  # seconds
 SETTLE_POLL = 0.1  # seconds
+
+
+class Post(NamedTuple):
+    """Where a role of the product runs."""
+
+    host: Stack
+    role: Role
 
 
 @dataclass(kw_only=True)
@@ -31,6 +41,7 @@ class Site:
     cluster: PostgresCluster | None  # None: the database is SQLite
     ledger: Ledger
     traffic: Traffic
+    neighbours: list[Stack] = field(default_factory=list)  # more hosts of the installation
     # Of the running scenario:
     in_flight: set[str] = field(default_factory=set)
     known: Rows = field(default_factory=Rows)
@@ -74,10 +85,21 @@ class Site:
         receiver.wait(timeout=45)
         self.wait_for_receivers(count)
 
-    def kill(self, role: Role) -> None:
+    @property
+    def posts(self) -> dict[str, Post]:
+        """Every process of the product: by its role, and on the second host `worker 2`."""
+        hosts = enumerate([self.stack, *self.neighbours], start=1)
+        return {
+            role if number == 1 else f"{role} {number}": Post(host, role)
+            for number, host in hosts
+            for role in host.roles
+        }
+
+    def kill(self, name: str) -> None:
         """`kill -9`, and a note of the calls that it interrupts."""
-        self.stack.kill(role)
-        self.note_in_flight(role)
+        post = self.posts[name]
+        post.host.kill(post.role)
+        self.note_in_flight(post.role)
 
     def wait_for_end(self, role: Role) -> None:
         """Until it has died by itself, at its crash point."""
@@ -103,13 +125,15 @@ class Site:
         self.is_sound = not (count.broken_promises() or self.dead_roles())
         return count
 
-    def dead_roles(self) -> list[Role]:
+    def dead_roles(self) -> list[str]:
         """Roles that have ended; nothing but a scenario starts one again."""
-        return [role for role in ROLES if not self.stack.is_running(role)]
+        return [name for name, (host, role) in self.posts.items() if not host.is_running(role)]
 
 
 @contextmanager
-def build_site(*, database: str, folder: Path) -> Iterator[Site]:
+def build_site(
+    *, database: str, folder: Path, environment: Mapping[str, str] = ENVIRONMENT
+) -> Iterator[Site]:
     """Raises ServerNotFound where PostgreSQL is not installed."""
     with ExitStack() as exits:
         cluster = database_url = None
@@ -123,7 +147,7 @@ def build_site(*, database: str, folder: Path) -> Iterator[Site]:
                 folder=folder,
                 redis_url=broker.url,
                 database_url=database_url,
-                environment=ENVIRONMENT,
+                environment=environment,
             )
         )
         stack.create_recipients(DOMAIN, {"inbox": traffic.receiver.url("/inbox")})

@@ -38,6 +38,17 @@ def test_an_accepted_mail_that_did_not_arrive_is_lost() -> None:
     assert count.broken_promises() == ["1 mails were accepted and did not arrive"]
 
 
+def test_a_mail_that_failed_where_everybody_sees_it_is_not_lost() -> None:
+    count = evaluate(
+        [sent("a"), sent("b"), sent("c")],
+        [arrival("a", "1")],
+        rows=rows("1", "2", messages=2),
+        failures={"2": "b"},
+    )
+    assert (count.delivered, count.failed, count.lost) == (1, 1, 1)
+    assert count.broken_promises() == ["1 mails were accepted and did not arrive"]
+
+
 def test_only_a_2xx_is_an_arrival() -> None:
     count = evaluate([sent("a")], [arrival("a", "1", status=503)], rows=rows("1"))
     assert (count.lost, count.stranded) == (1, 1)

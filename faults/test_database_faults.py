@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from benchmarks.receiver import Answer, always
+from benchmarks.answers import Answer, always
 from faults.count import Count
 from faults.site import Site
 from harness.stack import ROLES

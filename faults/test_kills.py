@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks.receiver import always
+from benchmarks.answers import always
 from faults.count import Count
 from faults.site import Site
 from harness.stack import Role

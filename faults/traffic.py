@@ -62,13 +62,20 @@ class Traffic:
             retry_delay=RETRY_DELAY,
             timeout=LONGEST_RUN,
         )
-        run = LoadRun(load)
-        result = asyncio.run_coroutine_threadsafe(run.finish(), self._loop)
-        try:
+        with self.loads(load):
             yield
+
+    @contextmanager
+    def loads(self, *loads: Load) -> Iterator[list[LoadRun]]:
+        """The same with any loads, side by side."""
+        runs = [LoadRun(load) for load in loads]
+        results = [asyncio.run_coroutine_threadsafe(run.finish(), self._loop) for run in runs]
+        try:
+            yield runs
         finally:
-            self._loop.call_soon_threadsafe(run.stop_making)
-            self.sent += result.result().sent
+            for run in runs:
+                self._loop.call_soon_threadsafe(run.stop_making)
+            self.sent += [mail for result in results for mail in result.result().sent]
 
     def wait_for_mails(self, count: int, *, timeout: float = 30) -> None:
         """Until `count` more have arrived; raises TimeoutError (seconds)."""

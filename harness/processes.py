@@ -118,6 +118,17 @@ def kill_if_alive(process: psutil.Process) -> None:
         return
 
 
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Whether it would handle the signal, instead of just ending by it (proc(5), SigCgt). A program
+    that is still being started would not. Raises psutil.NoSuchProcess."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise psutil.NoSuchProcess(pid) from error
+    caught = next(line.split()[1] for line in lines if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
 def credentials(user: str | None) -> dict[str, Any]:
     """Arguments for subprocess that start a program as `user`."""
     if user is None:

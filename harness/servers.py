@@ -38,6 +38,7 @@ class _Server:
 
     name: str
     exit_signal: signal.Signals
+    is_kept = False  # its folder outlives it, for somebody to look into
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -57,7 +58,8 @@ class _Server:
     ) -> None:
         if self._process is not None and self._process.is_running:
             self._process.end(self.exit_signal)
-        shutil.rmtree(self.folder)
+        if not self.is_kept:
+            shutil.rmtree(self.folder)
 
     @property
     def process(self) -> Process:

@@ -13,9 +13,10 @@ import http.client
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -27,6 +28,7 @@ type Role = Literal["smtp", "api", "worker", "beat"]
 ROLES: tuple[Role, ...] = ("smtp", "api", "worker", "beat")
 MANAGE = Path(__file__).parent.parent / "manage.py"
 COMMAND_TIMEOUT = 120.0  # seconds
+PROGRAM_TIMEOUT = 900.0
 
 
 class CommandFailed(Exception):
@@ -43,17 +45,18 @@ class Stack:
         redis_url: str,
         database_url: str | None = None,
         environment: Mapping[str, str] | None = None,
+        roles: Sequence[Role] = ROLES,
     ) -> None:
         self.folder = folder
+        self.roles = roles
         self.smtp_port, self.api_port = free_port(), free_port()
-        self.root_key = f"fsmtp_{secrets.token_hex(16)}"
         self._processes: dict[Role, Process] = {}
         self._environment = {
             **_environment_without_settings(),
             "FASTSMTP_DATA_DIR": str(folder),
             **({"FASTSMTP_DATABASE_URL": database_url} if database_url else {}),
             "FASTSMTP_REDIS_URL": redis_url,
-            "FASTSMTP_ROOT_API_KEY": self.root_key,
+            "FASTSMTP_ROOT_API_KEY": f"fsmtp_{secrets.token_hex(16)}",
             "FASTSMTP_SECRET_KEY": secrets.token_hex(32),
             "FASTSMTP_ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "FASTSMTP_SMTP_HOST": "127.0.0.1",
@@ -67,16 +70,17 @@ class Stack:
             "FASTSMTP_SMTP_VERIFY_SPF": "false",
             **(environment or {}),
         }
+        self.root_key = self._environment["FASTSMTP_ROOT_API_KEY"]
 
     def __enter__(self) -> Self:
         try:
             self.manage("migrate")
-            for role in ROLES:
+            for role in self.roles:
                 self.start(role)
-            for role in ROLES:
+            for role in self.roles:
                 self.wait_ready(role)
         except BaseException:
-            self.kill(*ROLES)
+            self.kill(*self.roles)
             raise
         return self
 
@@ -86,17 +90,35 @@ class Stack:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.kill(*ROLES)
+        self.kill(*self.roles)
+
+    def neighbour(self, *roles: Role, folder: Path) -> "Stack":
+        """More processes of this installation, data folder included; `folder` is for their logs."""
+        own = ("FASTSMTP_SMTP_PORT", "FASTSMTP_API_PORT")
+        shared = {name: value for name, value in self._environment.items() if name not in own}
+        return Stack(
+            folder=folder,
+            redis_url=shared["FASTSMTP_REDIS_URL"],
+            environment=shared,
+            roles=roles,
+        )
 
     def manage(self, *arguments: str) -> str:
         """Runs a command and returns its standard output; raises CommandFailed."""
+        return self._run(str(MANAGE), *arguments, timeout=COMMAND_TIMEOUT)
+
+    def run_module(self, name: str, *arguments: str) -> str:
+        """A program of ours that uses the installation's database, as `manage` runs a command."""
+        return self._run("-m", name, *arguments, timeout=PROGRAM_TIMEOUT)
+
+    def _run(self, *arguments: str, timeout: float) -> str:
         run = subprocess.run(
-            [sys.executable, MANAGE, *arguments],
-            env=self._environment,
+            [sys.executable, *arguments],
+            env={**self._environment, "PYTHONPATH": str(MANAGE.parent)},
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=COMMAND_TIMEOUT,
+            timeout=timeout,
             check=False,
         )
         if run.returncode != 0:
@@ -130,6 +152,9 @@ class Stack:
             if role in self._processes:
                 self._processes.pop(role).kill()
 
+    def send_signal(self, role: Role, number: signal.Signals) -> None:
+        self._processes[role].send_signal(number)
+
     def restart(self, role: Role) -> None:
         self.stop(role)
         self.start(role)
@@ -144,11 +169,14 @@ class Stack:
     def log(self, role: Role) -> str:
         return (self.folder / f"{role}.log").read_text(errors="replace")
 
-    def create_recipients(self, domain: str, webhooks: Mapping[str, str]) -> None:
-        """Makes the domain and a recipient for each local part and its webhook URL."""
-        path = f"/domains/{self.api('POST', '/domains', {'domain_name': domain})['id']}/recipients"
+    def create_recipients(self, domain: str, webhooks: Mapping[str, str]) -> str:
+        """Makes the domain and a recipient for each local part and its webhook URL; returns the
+        domain's id."""
+        domain_id = self.api("POST", "/domains", {"domain_name": domain})["id"]
         for local_part, url in webhooks.items():
-            self.api("POST", path, {"local_part": local_part, "webhook_url": url})
+            recipient = {"local_part": local_part, "webhook_url": url}
+            self.api("POST", f"/domains/{domain_id}/recipients", recipient)
+        return str(domain_id)
 
     def api(self, method: str, path: str, body: object = None) -> Any:
         """Calls the REST API with the root key; raises CommandFailed."""

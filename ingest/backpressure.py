@@ -10,7 +10,7 @@ import time
 
 from django.db import DatabaseError, InterfaceError
 
-from delivery.depth import count_waiting
+from delivery.intake.depth import count_waiting
 from fastsmtp.db import release_connection
 from ingest.chores import Surviving
 

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import DatabaseError, InterfaceError
 
-from delivery.queue import store_large
-from delivery.recipients import FoundRecipient, RecipientCache, Unknown
-from delivery.submission import Submission
+from delivery.intake.queue import store_large
+from delivery.intake.recipients import FoundRecipient, RecipientCache, Unknown
+from delivery.intake.submission import Submission
 from fastsmtp.db import release_connection, unit_of_work
 from fastsmtp.mail.address import Mailbox
 from fastsmtp.mail.headers import count_hops

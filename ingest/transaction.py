@@ -2,7 +2,7 @@
 
 from aiosmtpd.smtp import Envelope
 
-from delivery.recipients import FoundRecipient
+from delivery.intake.recipients import FoundRecipient
 
 
 class Transaction(Envelope):

@@ -12,8 +12,8 @@ from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
 
-from delivery.recipients import FoundRecipient
-from delivery.submission import Authentication
+from delivery.intake.recipients import FoundRecipient
+from delivery.intake.submission import Authentication
 from fastsmtp.config import Config
 from fastsmtp.dns import Lookup, Memory, Resolver
 from fastsmtp.mail import dkim, spf

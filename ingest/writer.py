@@ -15,8 +15,8 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 
-from delivery.queue import accept
-from delivery.submission import Submission
+from delivery.intake.queue import accept
+from delivery.intake.submission import Submission
 from fastsmtp import maillog
 from fastsmtp.crash import crash_point
 from fastsmtp.db import release_connection, unit_of_work

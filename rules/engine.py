@@ -3,14 +3,18 @@
 The semantics are written down, with a table of cases, in docs/rules.md.
 """
 
+import logging
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rules.conditions import Condition, InvalidCondition, compile_condition
+from rules.conditions import Condition, compile_condition
 from rules.facts import Action, CannotEvaluate, Facts, Verdict
-from rules.fields import View
+from rules.values import InvalidCondition
+from rules.view import View
+
+log = logging.getLogger(__name__)
 
 _SEVERITY = {Action.FORWARD: 0, Action.QUARANTINE: 1, Action.DROP: 2}
 
@@ -66,7 +70,7 @@ class Evaluation:
 
 
 def evaluate(rulesets: Sequence[CompiledRuleSet], facts: Facts) -> Evaluation:
-    """`rulesets` come in the order in which they are asked."""
+    """`rulesets` come in the order in which they are asked. Raises the outages of `facts`."""
     if not rulesets:
         return Evaluation(Verdict())
     view = View(facts)
@@ -105,9 +109,15 @@ def _try(rule: CompiledRule, view: View) -> Step:
         return Step(rule, Result.ERROR, error=f"{condition.part}: {condition}")
     try:
         result = Result.MATCHED if condition.holds(view) else Result.NOT_MATCHED
-        return Step(rule, result, view.read(condition.reader, condition.form))
+        return Step(rule, result, condition.look(view).seen)
     except CannotEvaluate as error:
         return Step(rule, Result.ERROR, error=str(error))
+    except view.facts.outages:
+        raise
+    except Exception as error:
+        # A fault of ours must not hold up the mail, which the other rules can judge.
+        log.exception("rule “%s” cannot be evaluated", rule.name)
+        return Step(rule, Result.ERROR, error=f"internal error ({type(error).__name__})")
 
 
 def _decide(matches: Sequence[CompiledRule], tags: tuple[str, ...]) -> Verdict:

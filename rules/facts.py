@@ -16,7 +16,7 @@ class Facts:
     """A message as one recipient's rules see it.
 
     `mail` is called only when a rule asks for what the other fields do not hold, perhaps more
-    than once. It may raise CannotEvaluate.
+    than once. It may raise CannotEvaluate, or one of `outages`: then nothing can be decided now.
     """
 
     recipient: str
@@ -30,6 +30,7 @@ class Facts:
     spf_result: str
     spf_domain: str | None
     mail: Callable[[], ParsedMessage]
+    outages: tuple[type[Exception], ...] = ()
 
 
 class Action(StrEnum):

@@ -1,7 +1,7 @@
-"""What a condition can look at: each field is a tuple of texts, empty where the mail has none.
+"""What a condition can look at: each field is a number of texts, none where the mail has none.
 
 That a field may occur more than once is so decided in one place: a condition holds when it holds
-for any of the texts, and its negation when it holds for none.
+for any of the texts, and its negation when it holds for none. What a limit has cut says so.
 """
 
 import re
@@ -13,32 +13,16 @@ from functools import cache
 import idna
 
 from fastsmtp.mail.address import normalize_domain, split_tag
+from fastsmtp.mail.attachment import Attachment
+from fastsmtp.mail.headers import MAX_ADDRESS_LENGTH, MAX_SUBJECT_LENGTH
+from fastsmtp.mail.message import MAX_MAILBOXES, ParsedMessage
 from rules.facts import Facts
+from rules.view import Reader, Texts, View, read_tags
 
 MAX_TEXT_LENGTH = 1024 * 1024  # characters of a body that rules look at
 MAX_NAME_LENGTH = 200
 
 _FIELD_NAME = re.compile(r"[!-9;-~]+")  # RFC 5322 §3.6.8
-
-type Reader = Callable[[View], tuple[str, ...]]
-
-
-class View:
-    """The facts, and the tags that rules have added up to now. Each field is read once."""
-
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
-        self.tags: dict[str, None] = {}  # a set that keeps its order
-        self._seen: dict[object, tuple[object, ...]] = {}
-
-    def read[T](self, reader: Reader, form: Callable[[str], T]) -> tuple[T, ...]:
-        """The texts of a field, in the form in which a condition compares them."""
-        if reader is read_tags:
-            return tuple(map(form, self.tags))
-        seen = self._seen.get((reader, form))
-        if seen is None:
-            seen = self._seen[reader, form] = tuple(map(form, reader(self)))
-        return seen  # type: ignore[return-value]
 
 
 class Kind(Enum):
@@ -74,25 +58,45 @@ def find_field(name: str) -> Field:
     return Field(Kind.HEADER, reader, reader)
 
 
-def read_tags(view: View) -> tuple[str, ...]:
-    return tuple(view.tags)
-
-
 @cache
 def _header(name: str) -> Reader:
-    def read(view: View) -> tuple[str, ...]:
-        return tuple(value for other, value in view.facts.mail().headers if other.lower() == name)
+    def read(view: View) -> Texts:
+        mail = view.facts.mail()
+        found = [header for header in mail.headers if header[0].lower() == name]
+        return Texts(
+            tuple(header[1] for header in found if header not in mail.cut_headers),
+            tuple(header[1] for header in found if header in mail.cut_headers),
+            mail.has_all_headers,
+        )
 
     return read
+
+
+def _first(mail: ParsedMessage, name: str) -> Texts:
+    """Of a header of which only the first counts."""
+    for header in mail.headers:
+        if header[0].lower() == name:
+            texts = (header[1],)
+            return Texts(cut=texts) if header in mail.cut_headers else Texts(texts)
+    return Texts(is_all=mail.has_all_headers)
 
 
 def _mailboxes_of(name: str) -> Reader:
     """The bare addresses of a header that lists mailboxes, found before display names are decoded:
     what somebody is called is not where he is."""
 
-    def read(view: View) -> tuple[str, ...]:
-        mailboxes = view.facts.mail().addresses[name]
-        return tuple(form for mailbox in mailboxes for form in _forms(mailbox.address))
+    def read(view: View) -> Texts:
+        mail = view.facts.mail()
+        header = _first(mail, name)
+        mailboxes = mail.addresses[name]
+        is_full = len(mailboxes) == MAX_MAILBOXES and "addresses" in mail.truncated
+        # Where the header is cut, the last of its mailboxes may be too.
+        whole, cut = (mailboxes[:-1], mailboxes[-1:]) if header.cut else (mailboxes, ())
+        return Texts(
+            tuple(form for mailbox in whole for form in _forms(mailbox.address)),
+            tuple(form for mailbox in cut for form in _forms(mailbox.address)),
+            header.is_complete and not is_full,
+        )
 
     return read
 
@@ -113,30 +117,73 @@ def _forms(address: str | None) -> tuple[str, ...]:
         return (address,)
 
 
-def _from_address(view: View) -> tuple[str, ...]:
-    return _forms(view.facts.from_address)
+def _address(read: Callable[[Facts], str | None]) -> Reader:
+    return lambda view: Texts(_forms(read(view.facts)))
 
 
-def _from(view: View) -> tuple[str, ...]:
+def _from_address(view: View) -> Texts:
+    """The row has it, unless it is too long for it or stands behind a limit."""
+    if 0 < len(view.facts.from_address) < MAX_ADDRESS_LENGTH:
+        return Texts(_forms(view.facts.from_address))
+    mail = view.facts.mail()
+    header, forms = _first(mail, "from"), _forms(mail.from_address)
+    return Texts(cut=forms, is_all=False) if header.cut else Texts(forms, is_all=header.is_all)
+
+
+def _from(view: View) -> Texts:
     return _from_address(view) + _header("from")(view)
 
 
-def _tag_of_recipient(view: View) -> tuple[str, ...]:
+def _subject(view: View) -> Texts:
+    """Likewise."""
+    if 0 < len(view.facts.subject) < MAX_SUBJECT_LENGTH:
+        return Texts((view.facts.subject,))
+    return _first(view.facts.mail(), "subject")
+
+
+def _tag_of_recipient(view: View) -> Texts:
     tag = split_tag(view.facts.recipient.rpartition("@")[0])[1]
-    return (tag,) if tag else ()
+    return Texts((tag,) if tag else ())
 
 
-def _body(view: View) -> tuple[str, ...]:
+def _body(view: View) -> Texts:
     mail = view.facts.mail()
-    return tuple(text[:MAX_TEXT_LENGTH] for text in (mail.body_text, mail.body_html) if text)
+    whole, cut = [], []
+    for name, text in (("body_text", mail.body_text), ("body_html", mail.body_html)):
+        if name in mail.truncated or len(text) > MAX_TEXT_LENGTH:
+            cut.append(text[:MAX_TEXT_LENGTH])
+        elif text:
+            whole.append(text)
+    return Texts(tuple(whole), tuple(cut), mail.has_all_parts)
+
+
+def _has_attachment(view: View) -> Texts:
+    mail = view.facts.mail()
+    if mail.attachments:
+        return Texts(("true",))
+    return Texts(("false",)) if mail.has_all_attachments else Texts(is_all=False)
+
+
+def _attachment_count(view: View) -> Texts:
+    mail = view.facts.mail()
+    counted = (str(len(mail.attachments)),)
+    return Texts(counted) if mail.has_all_attachments else Texts(cut=counted)
+
+
+def _of_attachments(read: Callable[[Attachment], str]) -> Reader:
+    def read_all(view: View) -> Texts:
+        mail = view.facts.mail()
+        return Texts(tuple(map(read, mail.attachments)), is_all=mail.has_all_attachments)
+
+    return read_all
+
+
+def _client_ip(view: View) -> Texts:
+    return Texts((view.facts.client_ip,) if view.facts.client_ip else ())
 
 
 def _text(read: Reader, read_exact: Reader | None = None) -> Field:
     return Field(Kind.TEXT, read, read_exact or read)
-
-
-def _has_attachment(view: View) -> tuple[str, ...]:
-    return ("true" if view.facts.mail().attachments else "false",)
 
 
 def _field(kind: Kind, read: Reader) -> Field:
@@ -147,29 +194,21 @@ _FIELDS = {
     "from": _text(_from, _from_address),
     "to": _text(_header("to"), _mailboxes_of("to")),
     "cc": _text(_header("cc"), _mailboxes_of("cc")),
-    "subject": _text(lambda view: (view.facts.subject,)),
+    "subject": _text(_subject),
     "body": _text(_body),
-    "envelope_from": _text(lambda view: _forms(view.facts.envelope_from)),
-    "recipient": _text(lambda view: _forms(view.facts.recipient)),
+    "envelope_from": _text(_address(lambda facts: facts.envelope_from)),
+    "recipient": _text(_address(lambda facts: facts.recipient)),
     "recipient_tag": _text(_tag_of_recipient),
     "has_attachment": _field(Kind.FLAG, _has_attachment),
     "has_attachments": _field(Kind.FLAG, _has_attachment),
-    "attachment_count": _field(
-        Kind.NUMBER, lambda view: (str(len(view.facts.mail().attachments)),)
-    ),
-    "attachment_name": _text(
-        lambda view: tuple(item.filename for item in view.facts.mail().attachments)
-    ),
-    "attachment_type": _text(
-        lambda view: tuple(item.content_type for item in view.facts.mail().attachments)
-    ),
-    "size": _field(Kind.NUMBER, lambda view: (str(view.facts.size),)),
-    "client_ip": _field(
-        Kind.ADDRESS, lambda view: (view.facts.client_ip,) if view.facts.client_ip else ()
-    ),
-    "dkim_result": _text(lambda view: (view.facts.dkim_result,)),
-    "dkim_domain": _text(lambda view: _forms(view.facts.dkim_domain)),
-    "spf_result": _text(lambda view: (view.facts.spf_result,)),
-    "spf_domain": _text(lambda view: _forms(view.facts.spf_domain)),
+    "attachment_count": _field(Kind.NUMBER, _attachment_count),
+    "attachment_name": _text(_of_attachments(lambda attachment: attachment.filename)),
+    "attachment_type": _text(_of_attachments(lambda attachment: attachment.content_type)),
+    "size": _field(Kind.NUMBER, lambda view: Texts((str(view.facts.size),))),
+    "client_ip": _field(Kind.ADDRESS, _client_ip),
+    "dkim_result": _text(lambda view: Texts((view.facts.dkim_result,))),
+    "dkim_domain": _text(_address(lambda facts: facts.dkim_domain)),
+    "spf_result": _text(lambda view: Texts((view.facts.spf_result,))),
+    "spf_domain": _text(_address(lambda facts: facts.spf_domain)),
     "tags": _text(read_tags),
 }

@@ -5,8 +5,10 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 
 from accounts.models import DirectoryEntry, Domain
+from fastsmtp.archive import find_archive_warnings
 from fastsmtp.webhook_url import validate_webhook_url
-from rules.conditions import InvalidCondition, compile_condition
+from rules.conditions import compile_condition
+from rules.values import InvalidCondition
 
 MAX_TAGS = 20  # of one rule
 
@@ -91,6 +93,7 @@ class Rule(DirectoryEntry):
         return f"{self.action} when {self.field} {self.operator} {self.value}".rstrip()
 
     def clean(self) -> None:
+        self.warnings = find_archive_warnings() if self.preserve_raw else ()
         errors: dict[str, ValidationError] = {}
         for name, check in (
             ("value", self._check_condition),
@@ -129,4 +132,5 @@ class Rule(DirectoryEntry):
         if self.action != self.Action.FORWARD:
             raise ValidationError("only the action forward has another URL", code="not_forwarded")
         warning = validate_webhook_url(self.webhook_url_override)
-        self.warnings = (warning,) if warning else ()
+        if warning:
+            self.warnings += (warning,)

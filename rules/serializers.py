@@ -72,10 +72,6 @@ class RuleSerializer(CleanSerializer):
         last = ruleset.rules.aggregate(order=Max("order"))["order"]
         return Rule(ruleset=ruleset, order=0 if last is None else last + 1)
 
-    def to_representation(self, rule: Rule) -> dict[str, Any]:
-        shown = super().to_representation(rule)
-        return shown | {"warnings": rule.warnings} if rule.warnings else shown
-
 
 class RuleSetWithRulesSerializer(RuleSetSerializer):
     rules = RuleSerializer(many=True, read_only=True)

@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from accounts.models.directory import DirectoryEntry
+from fastsmtp.archive import find_archive_warnings
 from fastsmtp.mail.address import normalize_domain
 from fastsmtp.orm import Record
 
@@ -31,12 +32,17 @@ class Domain(DirectoryEntry):
     reject_spf_fail = models.BooleanField(null=True, blank=True)
     preserve_raw_message = models.BooleanField(null=True, blank=True)
 
+    warnings: tuple[str, ...] = ()  # what `full_clean` accepted, but somebody should know
+
     class Meta:
         db_table = "domains"
         ordering = ["domain_name"]
 
     def __str__(self) -> str:
         return self.domain_name
+
+    def clean(self) -> None:
+        self.warnings = find_archive_warnings() if self.preserve_raw_message else ()
 
 
 class Membership(Record):

@@ -10,6 +10,7 @@ from django.db import connection
 
 from accounts.models import DirectoryVersion, Domain
 from fastsmtp.api.tests.caller import errors, get, post
+from fastsmtp.config import config
 
 pytestmark = pytest.mark.django_db
 
@@ -138,3 +139,14 @@ def test_a_list_costs_the_same_however_long(django_assert_num_queries: Any) -> N
     Domain.objects.bulk_create(Domain(domain_name=f"d{n}.example") for n in range(20))
     with django_assert_num_queries(1):
         assert len(get("/domains").json()) == 20
+
+
+def test_an_archive_without_a_bucket_is_accepted_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    response = post("/domains", {"domain_name": "example.com", "preserve_raw_message": True})
+    assert response.status_code == 201
+    assert "FASTSMTP_S3_BUCKET" in response.json()["warnings"][0]
+    monkeypatch.setattr(config(), "s3_bucket", "mails")
+    response = post("/domains", {"domain_name": "example.net", "preserve_raw_message": True})
+    assert "warnings" not in response.json()

@@ -92,6 +92,16 @@ def test_a_mail_of_a_lost_connection_is_sent_again() -> None:
     assert [(mail.code, mail.tries, mail.unanswered) for mail in result.sent] == [(250, 2, 1)]
 
 
+def test_every_so_many_a_reply_is_lost_and_its_mail_sent_again() -> None:
+    handler = ScriptedHandler()
+    result = run(handler, count=6, retry_delay=0.01, lost_reply_every=3)
+    assert sorted((mail.code, mail.tries, mail.unanswered) for mail in result.sent) == [
+        *[(250, 1, 0)] * 4,
+        *[(250, 2, 1)] * 2,
+    ]
+    assert (len(handler.mails), len(set(handler.mails))) == (8, 6)
+
+
 def test_a_rate_sends_by_the_clock() -> None:
     begun_at = time.monotonic_ns()
     result = run(ScriptedHandler(), count=10, connections=2, rate=50)

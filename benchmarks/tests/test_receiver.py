@@ -6,15 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 import aiohttp
 import pytest
 
-from benchmarks.receiver import (
-    Arrival,
-    Behaviour,
-    Receiver,
-    always,
-    count_duplicates,
-    missing_for,
-    parse_behaviour,
-)
+from benchmarks.answers import Answer, Behaviour, always, missing_for, parse_behaviour
+from benchmarks.receiver import Arrival, Receiver, count_duplicates
 
 type Scenario = Callable[[Receiver, aiohttp.ClientSession], Awaitable[None]]
 
@@ -150,6 +143,29 @@ def test_a_slow_endpoint_answers_in_the_end() -> None:
         assert await post(receiver, session, "/e/0", "x") == 200
 
     run(scenario, {"/e/0": parse_behaviour("slow:0.02")})
+
+
+def test_an_answer_comes_in_drops() -> None:
+    async def scenario(receiver: Receiver, session: aiohttp.ClientSession) -> None:
+        async with session.post(receiver.url("/e/0"), data=body("x")) as response:
+            assert (response.status, await response.read()) == (200, b"slow")
+
+    drops = always(Answer(200, content=b"slow", drip=0.005))
+    assert [arrival.status for arrival in run(scenario, {"/e/0": drops}).received] == [200]
+
+
+@pytest.mark.parametrize("drip", [0, 0.005])
+def test_an_answer_that_is_cut_off_is_none(drip: float) -> None:
+    async def scenario(receiver: Receiver, session: aiohttp.ClientSession) -> None:
+        async with session.post(receiver.url("/e/0"), data=body("x")) as response:
+            assert response.status == 200
+            with pytest.raises(aiohttp.ClientError):
+                await response.read()
+
+    cut = always(Answer(200, content=b"x" * 4, drip=drip, is_whole=False))
+    receiver = run(scenario, {"/e/0": cut})
+    assert [arrival.status for arrival in receiver.received] == [0]
+    assert receiver.delivered == set()
 
 
 def test_results_are_told_over_http() -> None:

@@ -1,20 +1,63 @@
+from collections import Counter
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
-    ChoicesDropdownFilter,
+    DropdownFilter,
     RangeDateTimeFilter,
 )
 from unfold.decorators import action, display
 
-from delivery import queue
+from delivery import states
+from delivery.admin.buttons import button
 from delivery.admin.messages import NO_SUBJECT
-from delivery.admin.readonly import RecordAdmin, RecordInline
-from delivery.admin.status import shown_status, status_label
+from delivery.admin.readonly import RecordInline, SearchesTheNewest
+from delivery.admin.status import status_label
+from delivery.by_hand import interventions
+from delivery.courier.problem import problem_of
 from delivery.models import Attempt, Delivery
+from delivery.states import shown_status
+from fastsmtp.words import counted
+
+NO_PROBLEM = "–"
+
+
+def _ids(chosen: QuerySet[Delivery]) -> list[UUID]:
+    return list(chosen.values_list("id", flat=True))
+
+
+def _deliveries_were(count: int) -> str:
+    return counted(count, "delivery was", "deliveries were")
+
+
+class StatusFilter(DropdownFilter):
+    title = "status"
+    parameter_name = "status__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(Delivery.Status.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        value = self.value()
+        if value not in Delivery.Status.values:
+            return queryset
+        return queryset.filter(states.having(value))
+
+
+class DerivedStateFilter(DropdownFilter):
+    title = "held or sending"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(states.HELD, states.HELD), (states.SENDING, states.SENDING)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        value = self.value()
+        return queryset.filter(states.having(value)) if value else queryset
 
 
 class AttemptsInline(RecordInline):
@@ -24,36 +67,60 @@ class AttemptsInline(RecordInline):
         "started_at",
         "outcome",
         "status_code",
+        "problem",
         "duration_ms",
         "error",
         "response_excerpt",
         "resolved_ip",
     ]
+    readonly_fields = ["problem"]
     ordering = ["number"]
+
+    @display(description="to be mended")
+    def problem(self, attempt: Attempt) -> str:
+        return problem_of(attempt.status_code) or NO_PROBLEM
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(RecordAdmin):
+class DeliveryAdmin(SearchesTheNewest):
     list_display = [
         "created_at",
         "recipient_address",
+        "domain",
         "subject",
         "state",
+        "reason",
         "attempts",
         "last_error",
         "due_at",
     ]
     list_display_links = ["created_at", "recipient_address"]
     list_filter = [
-        ("status", ChoicesDropdownFilter),
+        StatusFilter,
+        DerivedStateFilter,
         ("domain", AutocompleteSelectFilter),
         ("endpoint", AutocompleteSelectFilter),
         ("created_at", RangeDateTimeFilter),
     ]
     search_fields = ["recipient_address", "message__internet_message_id", "message__subject"]
+    message_id_field = "message__internet_message_id"
     ordering = ["-id"]  # ids grow with time, and have an index
     inlines = [AttemptsInline]
-    actions = ["release", "discard"]
+    actions = ["retry", "release", "discard"]
+    actions_detail = ["retry_this", "release_this", "discard_this"]
+    retry_this = button(
+        "retry",
+        label="Retry",
+        explanation="It is due now, with a fresh set of tries; one that ended goes once more.",
+    )
+    release_this = button(
+        "release", label="Release", explanation="If it is quarantined, it is delivered now."
+    )
+    discard_this = button(
+        "discard",
+        label="Discard",
+        explanation="If it is quarantined or held, nothing more is done for it.",
+    )
     fieldsets = [
         (None, {"fields": ["recipient_address", "subject", "state", "reason"]}),
         (
@@ -61,10 +128,12 @@ class DeliveryAdmin(RecordAdmin):
             {
                 "fields": [
                     "attempts",
+                    "replays",
                     "due_at",
                     "claimed_until",
                     "delivered_at",
                     "last_status_code",
+                    "problem",
                     "last_error",
                     "instance_id",
                 ]
@@ -77,18 +146,25 @@ class DeliveryAdmin(RecordAdmin):
         ("Verdict", {"fields": ["generation", "tags", "preserve_raw"]}),
     ]
 
+    @action(description="Retry now, or deliver once more")
+    def retry(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+        again = interventions.retry(_ids(chosen), by=str(request.user))
+        messages.info(request, f"{_deliveries_were(len(again.done))} queued.")
+        for reason, count in Counter(again.refused.values()).items():
+            messages.warning(request, f"{count} not: {reason}")
+
     @action(description="Release what is quarantined")
     def release(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
-        count = queue.release(list(chosen.values_list("id", flat=True)))
-        messages.info(request, f"{count} deliveries were released.")
+        count = interventions.release(_ids(chosen), by=str(request.user))
+        messages.info(request, f"{_deliveries_were(count)} released.")
 
     @action(description="Discard what is quarantined or held")
     def discard(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
-        count = queue.discard(list(chosen.values_list("id", flat=True)))
-        messages.info(request, f"{count} deliveries were discarded.")
+        count = interventions.discard(_ids(chosen), by=str(request.user))
+        messages.info(request, f"{_deliveries_were(count)} discarded.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["state", "subject"]
+        return ["state", "subject", "problem"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         # References may dangle; selected in the same query, a missing row is None.
@@ -102,3 +178,7 @@ class DeliveryAdmin(RecordAdmin):
     @display(ordering="message__subject")
     def subject(self, delivery: Delivery) -> str:
         return delivery.message.subject or NO_SUBJECT
+
+    @display(description="to be mended")
+    def problem(self, delivery: Delivery) -> str:
+        return problem_of(delivery.last_status_code) or NO_PROBLEM

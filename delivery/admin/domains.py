@@ -3,17 +3,28 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import BooleanRadioFilter
 from unfold.decorators import display
 
-from accounts.models import Domain
+from accounts.models import Domain, Membership
 from delivery.admin.deletion import DeletesThroughQueue
-from delivery.deletion import delete_domain
+from delivery.admin.warnings import ShowsWarnings
+from delivery.by_hand.deletion import delete_domain
+
+
+class MembersInline(TabularInline):
+    model = Membership
+    fields = ["user", "role"]
+    autocomplete_fields = ["user"]
+    verbose_name_plural = "members; owners get mail when something is wrong"
+    extra = 0
+    tab = False
+    show_title = False
 
 
 @admin.register(Domain)
-class DomainAdmin(DeletesThroughQueue, ModelAdmin):
+class DomainAdmin(DeletesThroughQueue, ShowsWarnings, ModelAdmin):
     list_display = ["domain_name", "is_enabled", "recipient_count", "created_at"]
     list_filter = [("is_enabled", BooleanRadioFilter)]
     search_fields = ["domain_name"]
@@ -34,6 +45,7 @@ class DomainAdmin(DeletesThroughQueue, ModelAdmin):
             },
         ),
     ]
+    inlines = [MembersInline]
     delete_record = staticmethod(delete_domain)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Domain]:

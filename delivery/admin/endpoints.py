@@ -1,21 +1,20 @@
 from datetime import datetime
-from uuid import UUID
+from typing import Any
 
 from django import forms
-from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin, StackedInline
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import StackedInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 
+from delivery.admin.buttons import button
 from delivery.admin.readonly import NothingChanges
+from delivery.admin.secrets import SigningSecretPages
+from delivery.lanes import switch
 from delivery.models import Endpoint, Lane
-from delivery.signing import read_key
+from fastsmtp.words import counted
 
 STATE_COLOURS = {
     Lane.State.ACTIVE: "success",
@@ -23,6 +22,10 @@ STATE_COLOURS = {
     Lane.State.PROBING: "info",
     Lane.State.DISABLED: "danger",
 }
+
+
+def _endpoints_are(count: int) -> str:
+    return counted(count, "endpoint is", "endpoints are")
 
 
 class LaneInline(NothingChanges, StackedInline):
@@ -48,15 +51,15 @@ class EndpointForm(forms.ModelForm):
         help_texts = {
             "mode": "What a call carries: JSON with the attachments in it, a form with files, the "
             "message itself, or a few facts and links.",
-            "max_body_bytes": "A call that would be larger carries links instead of contents. "
-            "Empty: no limit.",
+            "max_body_bytes": "A call that would be larger carries links instead of contents, "
+            "and then less text. At least 4096 bytes. Empty: no limit.",
             "timeout_seconds": "For a whole call. Empty: the server's default.",
             "concurrency": "Calls at once, of each worker process.",
         }
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(ModelAdmin):
+class EndpointAdmin(SigningSecretPages):
     """Routing makes endpoints when it first meets their URL. The state is read-only."""
 
     form = EndpointForm
@@ -64,6 +67,8 @@ class EndpointAdmin(ModelAdmin):
         "url",
         "domain",
         "state",
+        "reason",
+        "paused_until",
         "failures",
         "last_success",
     ]
@@ -74,10 +79,30 @@ class EndpointAdmin(ModelAdmin):
     show_full_result_count = False
     readonly_fields = ["url", "domain", "signing_secret"]
     inlines = [LaneInline]
+    actions = ["enable", "disable"]
+    actions_detail = ["enable_this", "disable_this", *SigningSecretPages.actions_detail]
+    enable_this = button(
+        "enable", label="Enable", explanation="It is tried now, and gets what is held if it works."
+    )
+    disable_this = button(
+        "disable", label="Disable", explanation="Nothing more is sent there; its mail is held."
+    )
     fieldsets = [
         (None, {"fields": ["url", "domain", "mode", "signing_secret"]}),
         ("Limits", {"fields": ["concurrency", "timeout_seconds", "max_body_bytes"]}),
     ]
+
+    @action(description="Enable: try it now, and deliver what is held")
+    def enable(self, request: HttpRequest, chosen: QuerySet[Endpoint]) -> None:
+        for endpoint in chosen:
+            switch.enable(endpoint.id, by=str(request.user))
+        messages.info(request, f"{_endpoints_are(len(chosen))} being probed or at work.")
+
+    @action(description="Disable: hold what comes")
+    def disable(self, request: HttpRequest, chosen: QuerySet[Endpoint]) -> None:
+        for endpoint in chosen:
+            switch.disable(endpoint.id, by=str(request.user))
+        messages.info(request, f"{_endpoints_are(len(chosen))} disabled; mail is held.")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -85,32 +110,21 @@ class EndpointAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Endpoint | None = None) -> bool:
         return False
 
-    def get_urls(self) -> list[URLPattern]:
-        show_secret = path(
-            "<uuid:endpoint_id>/secret",
-            self.admin_site.admin_view(self.show_secret),
-            name="delivery_endpoint_secret",
-        )
-        return [show_secret, *super().get_urls()]
-
-    def show_secret(self, request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
-        """The key as text as well: n8n and others take no secret of Standard Webhooks."""
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        secret = get_object_or_404(Endpoint, pk=endpoint_id).secret
-        return HttpResponse(
-            f"secret       {secret}\nkey as text  {read_key(secret).decode()}\n",
-            content_type="text/plain",
-        )
-
-    def signing_secret(self, endpoint: Endpoint) -> SafeString:
-        """Behind a link: a page that is open all day shows no secret."""
-        link = reverse("admin:delivery_endpoint_secret", args=[endpoint.pk])
-        return format_html('<a class="text-link" href="{}">show</a>', link)
+    def save_model(self, request: HttpRequest, obj: Endpoint, form: Any, change: bool) -> None:
+        # Only what was changed here: the secret may be rotated at the same moment.
+        obj.save(update_fields=[*form.changed_data, "updated_at"])
 
     @display(label=STATE_COLOURS, ordering="lane__state")
     def state(self, endpoint: Endpoint) -> str:
         return endpoint.lane.state
+
+    @display(ordering="lane__disabled_reason")
+    def reason(self, endpoint: Endpoint) -> str:
+        return endpoint.lane.disabled_reason
+
+    @display(ordering="lane__paused_until")
+    def paused_until(self, endpoint: Endpoint) -> datetime | None:
+        return endpoint.lane.paused_until
 
     @display(description="failures in a row", ordering="lane__consecutive_failures")
     def failures(self, endpoint: Endpoint) -> int:

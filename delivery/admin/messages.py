@@ -1,3 +1,4 @@
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,13 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from delivery.admin.readonly import RecordAdmin, RecordInline
-from delivery.admin.status import shown_status, status_label
-from delivery.models import Delivery, Message, RawMessage
+from delivery.admin.readonly import RecordInline, SearchesTheNewest
+from delivery.admin.status import status_label
+from delivery.models import Delivery, Message
+from delivery.states import shown_status
 
 NO_SUBJECT = "(no subject)"
+BYTES_GONE = "The bytes of this message have been deleted: their retention is over."
 SOURCE_SHOWN = 64 * 1024  # bytes of a message shown on its page; the download has all
 
 
@@ -39,12 +42,13 @@ class DeliveriesInline(RecordInline):
 
 
 @admin.register(Message)
-class MessageAdmin(RecordAdmin):
+class MessageAdmin(SearchesTheNewest):
     list_display = ["received_at", "shown_subject", "from_address", "domain", "size"]
     list_display_links = ["received_at", "shown_subject"]
     list_filter = [("domain", AutocompleteSelectFilter), ("received_at", RangeDateTimeFilter)]
     list_select_related = ["domain"]
     search_fields = ["subject", "from_address", "mail_from", "internet_message_id"]
+    message_id_field = "internet_message_id"
     ordering = ["-id"]  # ids grow with time, and have an index
     inlines = [DeliveriesInline]
     fieldsets = [
@@ -88,9 +92,14 @@ class MessageAdmin(RecordAdmin):
         """The bytes as received. As an attachment: a browser must never interpret them."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        raw = get_object_or_404(RawMessage, messages=message_id)
+        message = get_object_or_404(Message.objects.select_related("raw"), pk=message_id)
+        content = message.raw.read() if message.raw else None
+        if content is None:
+            return HttpResponse(
+                f"{BYTES_GONE}\n", status=HTTPStatus.GONE, content_type="text/plain"
+            )
         return HttpResponse(
-            raw.read(),
+            content,
             content_type="message/rfc822",
             headers={"Content-Disposition": f'attachment; filename="{message_id}.eml"'},
         )
@@ -112,9 +121,9 @@ class MessageAdmin(RecordAdmin):
             message.pk,
         )
 
-    def source(self, message: Message) -> SafeString | None:
+    def source(self, message: Message) -> SafeString | str:
         if message.raw is None:
-            return None
+            return BYTES_GONE
         text = bytes(message.raw.content[:SOURCE_SHOWN]).decode(errors="replace")
         rest = message.size - SOURCE_SHOWN
         more = f"\n… and {rest} bytes more" if rest > 0 else ""

@@ -1,15 +1,11 @@
-"""What a delivery's status looks like. Two words are derived, never stored: `sending` while a
-claim lives, `held` while its endpoint is disabled."""
+"""What a delivery's status looks like."""
 
 from functools import partial
 
-from django.utils import timezone
 from unfold.decorators import display
 
-from delivery.models import Delivery, Lane
-
-SENDING = "sending"
-HELD = "held"
+from delivery.models import Delivery
+from delivery.states import HELD, SENDING
 
 status_label = partial(
     display,
@@ -25,14 +21,3 @@ status_label = partial(
         Delivery.Status.EXHAUSTED: "danger",
     },
 )()
-
-
-def shown_status(delivery: Delivery) -> str:
-    """Expects `endpoint__lane` to be selected; the endpoint may be gone."""
-    if delivery.status not in Delivery.OPEN:
-        return delivery.status
-    if delivery.claimed_until is not None and delivery.claimed_until > timezone.now():
-        return SENDING
-    if delivery.endpoint is not None and delivery.endpoint.lane.state == Lane.State.DISABLED:
-        return HELD
-    return delivery.status

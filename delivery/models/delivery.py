@@ -45,6 +45,9 @@ class Delivery(models.Model):
         max_length=10, choices=Channel, default=Channel.WEBHOOK, db_default=Channel.WEBHOOK
     )
     webhook_url = models.CharField(max_length=2048, blank=True)
+    # A rule sent it there, instead of to its recipient's own URL. The previous version does not
+    # say, and leaves None: `delivery.by_hand.destinations`.
+    is_overridden = models.BooleanField(null=True)
     status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
     reason = models.CharField(max_length=255, blank=True)
     tags = models.JSONField(default=list)
@@ -54,7 +57,9 @@ class Delivery(models.Model):
     # to 0 by a manual retry. `attempts` counts all calls ever made.
     tries = models.PositiveSmallIntegerField(default=0, db_default=0)
     attempts = models.PositiveIntegerField(default=0, db_default=0)
-    # Failures in a row that may be due to the size of the body: see `delivery.schedule`.
+    # How often people began again what had ended; receivers are told.
+    replays = models.PositiveSmallIntegerField(default=0, db_default=0)
+    # Failures in a row that may be due to the size of the body: see `delivery.lanes.answers`.
     oversize_failures = models.PositiveSmallIntegerField(default=0, db_default=0)
     due_at = models.DateTimeField(null=True)  # None once nothing more will be tried
     claim_id = models.UUIDField(null=True)
@@ -78,7 +83,11 @@ class Delivery(models.Model):
         ]
         indexes = [
             models.Index(fields=["endpoint", "due_at"], name="deliveries_due"),
-            models.Index(fields=["domain", "created_at"], name="deliveries_by_domain"),
+            # For lists, which ask for nothing else in most cases: what they pass over is passed
+            # over in the index. On PostgreSQL, migration 0013 adds one for rare statuses.
+            models.Index(
+                fields=["domain", "created_at", "status", "recipient"], name="deliveries_listed"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,15 +2,17 @@ import hashlib
 import secrets
 import string
 from base64 import b64encode
+from dataclasses import fields
 from typing import Any
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from accounts.models import Domain
-from delivery.schedule import LaneState
+from delivery.lanes.health import Health, LaneState
 from fastsmtp.orm import EncryptedJSONField, Record
 
+SMALLEST_LIMIT = 4096  # bytes; what is left of any mail as a form, and more than that as JSON
 SECRET_LENGTH = 43  # characters; 256 bits of [A-Za-z0-9]
 
 
@@ -44,11 +46,20 @@ class Endpoint(Record):
     url_hash = models.CharField(max_length=64, editable=False)  # MariaDB cannot index 2048
     mode = models.CharField(max_length=10, choices=Mode, default=Mode.JSON)
     secret = EncryptedJSONField(default=generate_secret)
-    max_body_bytes = models.PositiveIntegerField(null=True, blank=True)
-    timeout_seconds = models.PositiveSmallIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)]
+    # During a rotation; `delivery.by_hand.rotation` writes both, and null is for none.
+    previous_secret = EncryptedJSONField(null=True, blank=True, editable=False)
+    previous_secret_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    max_body_bytes = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(SMALLEST_LIMIT), MaxValueValidator(2**31 - 1)],
     )
-    concurrency = models.PositiveSmallIntegerField(default=32, validators=[MinValueValidator(1)])
+    timeout_seconds = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(3600)]
+    )
+    concurrency = models.PositiveSmallIntegerField(
+        default=32, validators=[MinValueValidator(1), MaxValueValidator(512)]
+    )
 
     class Meta:
         db_table = "endpoints"
@@ -94,3 +105,8 @@ class Lane(models.Model):
 
     def __str__(self) -> str:
         return f"{self.endpoint_id} {self.state}"
+
+    @property
+    def health(self) -> Health:
+        columns = {field.name: getattr(self, field.name) for field in fields(Health)}
+        return Health(**columns | {"state": LaneState(self.state)})

@@ -5,6 +5,7 @@ from accounts.models import Domain
 from fastsmtp.ids import uuid7
 
 CHUNK_SIZE = 1024 * 1024  # bytes of one database value
+SMALL = 128 * 1024  # bytes up to which a message is read together with others
 
 
 class RawMessage(models.Model):
@@ -22,16 +23,18 @@ class RawMessage(models.Model):
 
     class Meta:
         db_table = "raw_messages"
+        indexes = [models.Index(fields=["created_at"], name="raw_messages_by_age")]
 
     def __str__(self) -> str:
         return f"{self.size} bytes"
 
-    def read(self) -> bytes:
-        """All bytes, in order."""
+    def read(self) -> bytes | None:
+        """All bytes, in order; None if their retention ends just now."""
         if self.size <= CHUNK_SIZE:
             return bytes(self.content)
         rest = self.chunks.order_by("number").values_list("content", flat=True)
-        return b"".join([bytes(self.content), *map(bytes, rest)])
+        content = b"".join([bytes(self.content), *map(bytes, rest)])
+        return content if len(content) == self.size else None
 
 
 class RawChunk(models.Model):

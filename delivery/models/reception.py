@@ -3,7 +3,7 @@ from django.db import models
 
 class Reception(models.Model):
     """A mail transaction that was accepted, remembered for as long as its client may send it
-    again: `delivery.repetitions` tells why."""
+    again: `delivery.intake.repetitions` tells why."""
 
     fingerprint = models.UUIDField(primary_key=True, editable=False)
     message_id = models.UUIDField()  # what the sender was told

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -6,10 +7,11 @@ from django.db import models
 
 from accounts.models import DirectoryEntry, Domain
 from fastsmtp.mail.address import parse_mailbox
-from fastsmtp.orm import EncryptedJSONField
+from fastsmtp.orm import UNREADABLE, EncryptedJSONField
 from fastsmtp.webhook_url import validate_webhook_url
 
 CATCH_ALL = ""
+LOST_HEADERS = "webhook_headers open with no key of FASTSMTP_ENCRYPTION_KEY; set them anew"
 
 # RFC 9110 §5.1 (token) and §5.5 (visible characters, inner spaces).
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -83,9 +85,24 @@ class Recipient(DirectoryEntry):
             raise ValidationError({"webhook_url": error}) from None
         self.warnings = (warning,) if warning else ()
 
+    def unique_error_message(
+        self, model_class: type[models.Model], unique_check: Sequence[str]
+    ) -> ValidationError:
+        """Of the only thing that is unique."""
+        return ValidationError(f"{self.address} exists already", code="unique_together")
+
     @property
     def address(self) -> str:
         return f"{self.local_part or '*'}@{self.domain}"
+
+    @property
+    def has_lost_headers(self) -> bool:
+        """No key opens them: calls fail until they are set anew."""
+        return self.webhook_headers is UNREADABLE
+
+    @property
+    def known_headers(self) -> dict[str, str]:
+        return {} if self.has_lost_headers else self.webhook_headers
 
     @property
     def is_catch_all(self) -> bool:

@@ -32,6 +32,7 @@ class StoredObject(models.Model):
 
     class Meta:
         db_table = "stored_objects"
+        indexes = [models.Index(fields=["stored_at"], name="stored_objects_by_age")]
         constraints = [
             models.UniqueConstraint(fields=["message", "number"], name="one_object_per_number")
         ]

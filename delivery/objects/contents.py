@@ -8,6 +8,7 @@ from functools import partial
 from delivery.jobs import Job
 from delivery.models import StoredObject
 from delivery.objects import keys
+from delivery.objects.archives import Owed
 from delivery.objects.ledger import Reservation
 from fastsmtp.mail.attachment import Attachment
 
@@ -39,7 +40,7 @@ def attachment_contents(
     """In the order of the attachments; the number is the index + 1."""
     folder = keys.message_folder(
         prefix=prefix,
-        domain=job.target.domain_name,
+        domain=job.domain_name,
         internet_message_id=internet_message_id,
         id=job.message_id,
     )
@@ -54,17 +55,17 @@ def attachment_contents(
         )
 
 
-def raw_content(job: Job, raw: bytes, *, prefix: str) -> Content:
-    """The bytes as received."""
+def raw_content(mail: Job | Owed, delivered: bytes, prefix: str) -> Content:
+    """The bytes as delivered."""
     key = keys.raw_key(
         prefix=prefix,
-        domain=job.target.domain_name,
-        received_at=job.received_at,
-        id=job.message_id,
+        domain=mail.domain_name,
+        received_at=mail.received_at,
+        id=mail.message_id,
     )
     return Content(
         number=StoredObject.RAW,
-        read=lambda: raw,
+        read=lambda: delivered,
         content_type="message/rfc822",
         key=key,
         spare_key=key,

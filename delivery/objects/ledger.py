@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from delivery.models import StoredObject
 from delivery.models.stored_object import hash_key
+from delivery.objects import archives
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,10 +41,19 @@ def reserve(
     return {item.number: known[item.number] for item in wanted}
 
 
+def move(row: StoredObject, key: str) -> None:
+    """To a key that nobody else has."""
+    row.key, row.key_hash = key, hash_key(bucket=row.bucket, key=key)
+    StoredObject.objects.filter(id=row.id).update(key=row.key, key_hash=row.key_hash)
+
+
 def mark_stored(row: StoredObject) -> None:
     """Whoever has replaced the row since then stores an object of its own."""
     row.stored_at = timezone.now()
-    StoredObject.objects.filter(id=row.id).update(stored_at=row.stored_at)
+    with transaction.atomic():
+        is_ours = StoredObject.objects.filter(id=row.id).update(stored_at=row.stored_at)
+        if is_ours and row.number == StoredObject.RAW:
+            archives.settle(row.message_id)
 
 
 def _find(message_id: uuid.UUID, bucket: str) -> dict[int, StoredObject]:

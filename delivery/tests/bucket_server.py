@@ -1,7 +1,9 @@
 """An S3 server for tests, with a bucket named `mails`; and one that behaves badly."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import boto3
@@ -52,6 +54,11 @@ def contents(url: str) -> dict[str, bytes]:
     }
 
 
+def fill(url: str, *keys: str) -> None:
+    for key in keys:
+        _client(url).put_object(Bucket=BUCKET, Key=key, Body=b"x")
+
+
 def empty(url: str) -> None:
     for key in contents(url):
         _client(url).delete_object(Bucket=BUCKET, Key=key)
@@ -65,3 +72,37 @@ def _client(url: str) -> Any:
         aws_access_key_id="access",
         aws_secret_access_key="secret-of-the-bucket",
     )
+
+
+class refusing:  # noqa: N801 - a context manager
+    """A server that reads every request and answers with one status."""
+
+    def __init__(self, status: int) -> None:
+        self._requests: list[str] = []
+        requests = self._requests
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:  # noqa: N802 - http.server calls them so
+                self.do_PUT()
+
+            def do_PUT(self) -> None:  # noqa: N802
+                self.rfile.read(int(self.headers["content-length"]))
+                requests.append(self.path)
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """The list is the log."""
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def __enter__(self) -> tuple[str, list[str]]:
+        self._thread.start()
+        return f"http://127.0.0.1:{self._server.server_port}", self._requests
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()

@@ -1,13 +1,16 @@
 """What most tests of the pipeline begin with."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from accounts.models import Domain
-from delivery.courier import Courier
+from delivery.courier.courier import Courier
 from delivery.models import Endpoint, Recipient
+from delivery.tests.bucket_front import BucketFront
+from delivery.tests.bucket_server import bucket_config, s3_server
 from delivery.tests.records import URL, create_endpoint
 from delivery.tests.webhook_receiver import WebhookReceiver
 from fastsmtp.config import Config, config
@@ -52,3 +55,36 @@ def courier() -> Iterator[Courier]:
     courier.start()
     yield courier
     courier.stop()
+
+
+type Start = Callable[..., Courier]
+
+
+@pytest.fixture
+def bucket() -> Iterator[str]:
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture
+def front(bucket: str) -> Iterator[BucketFront]:
+    """The bucket with a server in front of it that a test may tell to misbehave."""
+    with BucketFront(bucket) as front:
+        yield front
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """A courier with these settings of the bucket at that URL."""
+    with ExitStack() as exits:
+
+        def run(url: str, **changes: Any) -> Courier:
+            settings = bucket_config(url, **changes)
+            names = [name for name in type(settings).model_fields if name.startswith("s3_")]
+            names += ["attachment_storage", "preserve_raw_message", "preserve_raw_required"]
+            courier = Courier(impatient_config(**{name: getattr(settings, name) for name in names}))
+            courier.start()
+            exits.callback(courier.stop)
+            return courier
+
+        yield run

@@ -3,9 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from delivery.courier import Courier
+from delivery.courier.courier import Courier
 from delivery.models import Delivery, Message, Recipient
-from delivery.routing import route
+from delivery.routing.routing import route
 from delivery.tests.records import RAW
 from delivery.tests.submissions import receive
 from delivery.tests.webhook_receiver import WebhookReceiver

@@ -5,11 +5,13 @@ from typing import Any
 
 from django.utils import timezone
 
+from delivery.courier.recorder import record
+from delivery.courier.settlement import Settled
 from delivery.jobs import Job
+from delivery.lanes.answers import Kind
+from delivery.lanes.schedule import Schedule
 from delivery.models import Endpoint, Recipient
 from delivery.outcome import Outcome
-from delivery.recorder import Settled, record
-from delivery.schedule import Kind, Schedule
 from delivery.tests.waiting_mail import add_due, claim_one
 
 SCHEDULE = Schedule(

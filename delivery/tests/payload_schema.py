@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 
 import fastsmtp
-from delivery.body import Body
+from delivery.bodies.body import Body
 
 ROOT = Path(fastsmtp.__file__).parents[1]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs" / "payload.schema.json").read_text())

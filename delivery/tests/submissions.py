@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from delivery.intake.queue import accept, store_large
+from delivery.intake.recipients import FoundRecipient
+from delivery.intake.submission import Submission
 from delivery.models import Message, Recipient
-from delivery.queue import accept, store_large
-from delivery.recipients import FoundRecipient
-from delivery.submission import Submission
 from delivery.tests.records import RAW
 
 

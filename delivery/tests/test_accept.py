@@ -10,9 +10,9 @@ import pytest
 from django.db import DatabaseError, connection
 
 from accounts.models import Domain
+from delivery.intake.queue import accept, store_large
 from delivery.models import Delivery, Message, RawChunk, RawMessage, Recipient
 from delivery.models.message import CHUNK_SIZE
-from delivery.queue import accept, store_large
 from delivery.tests.records import RAW, URL
 from delivery.tests.submissions import found, receive, submit
 from fastsmtp.config import config

@@ -22,6 +22,10 @@ def browser() -> Client:
     return client
 
 
+# Of the form inside the page of a domain.
+NO_MEMBERS = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+
+
 @pytest.fixture
 def domain() -> Domain:
     return Domain.objects.create(domain_name="example.com")
@@ -54,7 +58,8 @@ def _save(browser: Client, recipient: Recipient, **changes: Any) -> Any:
 
 def test_a_domain_is_created_normalized(browser: Client) -> None:
     browser.post(
-        reverse("admin:accounts_domain_add"), {"domain_name": "Bücher.Example", "is_enabled": "on"}
+        reverse("admin:accounts_domain_add"),
+        {"domain_name": "Bücher.Example", "is_enabled": "on", **NO_MEMBERS},
     )
     assert Domain.objects.get().domain_name == "xn--bcher-kva.example"
 
@@ -86,6 +91,17 @@ def test_a_value_that_is_refused(
     assert getattr(before, field) == getattr(recipient, field)
 
 
+def test_an_address_that_exists_already(
+    browser: Client, recipient: Recipient, domain: Domain
+) -> None:
+    words = "support@example.com exists already"
+    page = reverse("admin:delivery_recipient_add")
+    assert words in browser.post(page, _form(domain=domain.pk)).content.decode()
+    other = Recipient.objects.create(domain=domain, local_part="other", webhook_url=URL)
+    assert words in _save(browser, other).content.decode()
+    assert set(Recipient.objects.values_list("local_part", flat=True)) == {"support", "other"}
+
+
 def test_a_mask_keeps_the_stored_value(browser: Client, recipient: Recipient) -> None:
     _save(browser, recipient, webhook_headers=json.dumps({"X-Key": MASK, "X-New": "1"}))
     assert Recipient.objects.get().webhook_headers == {"X-Key": "s3cret", "X-New": "1"}
@@ -97,6 +113,21 @@ def test_a_name_that_does_not_resolve_yet_is_saved_with_a_warning(
     response = _save(browser, recipient, webhook_url="https://later.invalid/")
     assert "later.invalid does not resolve yet" in response.content.decode()
     assert Recipient.objects.get().webhook_url == "https://later.invalid/"
+
+
+def test_an_archive_without_a_bucket_is_saved_with_a_warning(browser: Client) -> None:
+    form = {
+        "domain_name": "example.net",
+        "is_enabled": "on",
+        "preserve_raw_message": "true",
+        "memberships-TOTAL_FORMS": "0",
+        "memberships-INITIAL_FORMS": "0",
+    }
+    for name in ("verify_dkim", "verify_spf", "reject_dkim_fail", "reject_spf_fail"):
+        form[name] = "unknown"
+    response = browser.post(reverse("admin:accounts_domain_add"), form, follow=True)
+    assert "until FASTSMTP_S3_BUCKET is set" in response.content.decode()
+    assert Domain.objects.get().preserve_raw_message is True
 
 
 def test_a_recipient_stays_in_its_domain(
@@ -141,7 +172,8 @@ def test_an_endpoint_is_configured(browser: Client, domain: Domain) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("mode", "xml"), ("max_body_bytes", "-1"), ("concurrency", "0")]
+    ("field", "value"),
+    [("mode", "xml"), ("max_body_bytes", "-1"), ("max_body_bytes", "10"), ("concurrency", "0")],
 )
 def test_a_value_that_an_endpoint_refuses(
     browser: Client, domain: Domain, field: str, value: str
@@ -167,7 +199,7 @@ def test_a_policy_of_a_domain(
 ) -> None:
     Domain.objects.update(**{policy: not kept})
     page = reverse("admin:accounts_domain_change", args=[domain.pk])
-    browser.post(page, {"is_enabled": "on", policy: value})
+    browser.post(page, {"is_enabled": "on", policy: value, **NO_MEMBERS})
     others = dict.fromkeys(POLICIES)
     stored = Domain.objects.values(*POLICIES).get()
     assert stored == {**others, policy: kept}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -10,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Domain, User
-from delivery.deletion import delete_domain
+from delivery.admin import readonly
+from delivery.by_hand.deletion import delete_domain
 from delivery.models import Attempt, Delivery, Endpoint, Lane, Message, Recipient
 from delivery.tests.plain_jobs import KEY, SECRET
 from delivery.tests.records import (
@@ -150,6 +152,14 @@ def test_what_a_delivery_is_doing(
         assert shown in _text(browser.get(page))
 
 
+def test_abbreviations_are_spelt_and_times_have_a_zone(browser: Client) -> None:
+    delivery = _fill("example.com")
+    page = _text(browser.get(_page(delivery)))
+    assert "Webhook URL" in page
+    assert "Webhook url" not in page
+    assert " UTC" in _text(browser.get(_list_page(Delivery)))
+
+
 def test_a_delivery_shows_its_attempts(browser: Client) -> None:
     delivery = _fill("example.com")
     Attempt.objects.update(response_excerpt="<b>Workflow could not be started</b>")
@@ -182,10 +192,24 @@ def test_the_bytes_of_a_message_can_be_downloaded(browser: Client) -> None:
 
 
 def test_a_message_whose_bytes_are_gone(browser: Client) -> None:
-    message = _fill("example.com").message
+    delivery = _fill("example.com")
     Message.objects.update(raw=None)
+    _text(browser.get(_page(delivery)))
+    sentence = "The bytes of this message have been deleted: their retention is over."
+    assert sentence in _text(browser.get(_page(delivery.message)))
+    answer = browser.get(reverse("admin:delivery_message_raw", args=[delivery.message_id]))
+    assert (answer.status_code, answer.content.decode()) == (410, f"{sentence}\n")
+
+
+def test_the_bytes_of_a_message_that_never_was(browser: Client) -> None:
+    assert browser.get(reverse("admin:delivery_message_raw", args=[uuid4()])).status_code == 404
+
+
+def test_a_message_whose_log_is_gone(browser: Client) -> None:
+    message = _fill("example.com").message
+    Attempt.objects.all().delete()
+    Delivery.objects.all().delete()
     _text(browser.get(_page(message)))
-    assert browser.get(reverse("admin:delivery_message_raw", args=[message.pk])).status_code == 404
 
 
 @pytest.mark.parametrize("model", [Recipient, Endpoint, Delivery])
@@ -232,3 +256,33 @@ def test_only_superusers_get_what_is_confidential(page: str, model: Any) -> None
     client.force_login(User.objects.create_user("bob"))
     link = reverse(f"admin:delivery_{page}", args=[model.objects.get().pk])
     assert client.get(link).status_code == 302
+
+
+def test_a_delivery_says_who_has_to_mend_it(browser: Client) -> None:
+    delivery = _fill("example.com")
+    assert "auth" not in _text(browser.get(_page(delivery)))
+    Delivery.objects.update(last_status_code=401)
+    assert _text(browser.get(_page(delivery))).count("auth") == 1
+    Attempt.objects.update(status_code=403)
+    assert _text(browser.get(_page(delivery))).count("auth") == 2
+
+
+@pytest.mark.parametrize("model", [Message, Delivery])
+def test_old_mail_is_found_by_its_whole_message_id_alone(
+    browser: Client, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readonly, "SEARCHED", 1)
+    for number in range(3):
+        delivery = _fill(f"{number}.example")
+        Message.objects.filter(pk=delivery.message_id).update(
+            subject=f"Subject {number}", internet_message_id=f"<{number}@example.org>"
+        )
+
+    def found(term: str) -> list[str]:
+        text = _text(browser.get(_list_page(model), {"q": term}))
+        return [str(number) for number in range(3) if f"Subject {number}" in text]
+
+    assert found("subject") == ["2"]
+    assert found("<0@example.org>") == found(" <0@example.org> ") == ["0"]
+    assert found("<0@example.org") == []
+    assert found("") == ["0", "1", "2"]

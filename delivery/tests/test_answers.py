@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from django.utils.http import http_date
 
-from delivery.schedule import Kind, kind_of_status
+from delivery.lanes.answers import Kind, kind_of_status
 from delivery.transports.webhook import retry_after
 
 MEANINGS = {

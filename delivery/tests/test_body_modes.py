@@ -5,11 +5,13 @@ from email import message_from_bytes
 from email.policy import default
 from hashlib import sha256
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 import pytest
 
-from delivery.body import Body, build
+from delivery.bodies.body import Body, build
+from delivery.bodies.fact_headers import MAX_TAGS
 from delivery.tests.forms import read_form
 from delivery.tests.plain_jobs import DELIVERY_ID, MESSAGE_ID, make_job
 from delivery.tests.test_payload import MAIL, PDF
@@ -98,6 +100,35 @@ def test_facts_in_headers_stay_in_their_place() -> None:
     assert headers["fastsmtp-envelope-from"] == "%C3%BC%0D%0AX-Evil:%201@example.com"
 
 
+def test_many_tags_are_cut_visibly() -> None:
+    tags = [f"tag {number:04} of a rule" for number in range(2000)]
+    headers = body_of("raw", tags=tags).headers
+    shown = unquote(headers["fastsmtp-tags"]).split(",")
+    assert 50 < len(shown) < len(tags)
+    assert shown == tags[: len(shown)]
+    assert headers["fastsmtp-truncated"] == "tags"
+
+
+def test_as_many_tags_as_fit_are_told() -> None:
+    tags = ["x" * 63] * 32
+    headers = body_of("raw", tags=tags).headers
+    assert headers["fastsmtp-tags"].split(",") == tags
+    assert len(headers["fastsmtp-tags"]) == MAX_TAGS - 1
+    assert "fastsmtp-truncated" not in headers
+    assert len(body_of("raw", tags=[*tags, "y"]).headers["fastsmtp-tags"]) == MAX_TAGS - 1
+
+
+@pytest.mark.parametrize("shift", range(12))
+def test_a_long_address_is_cut_between_two_characters(shift: int) -> None:
+    address = "a" * shift + "\N{GRINNING FACE}" * 300
+    headers = body_of("raw", mail_from=address, recipient_address=address, tags=["t" * 64] * 99)
+    shown = unquote(headers.headers["fastsmtp-envelope-from"], errors="strict")
+    assert len(shown) > 80
+    assert address.startswith(shown)
+    assert headers.headers["fastsmtp-truncated"] == "recipient,envelope-from,tags"
+    assert sum(len(name) + len(value) + 4 for name, value in headers.headers.items()) < 5000
+
+
 def test_thin_has_links_and_no_content() -> None:
     payload = orjson.loads(body_of("thin").content)
     assert payload["email_id"] == str(MESSAGE_ID)
@@ -139,9 +170,3 @@ def test_raw_that_is_too_large_becomes_thin() -> None:
     body = body_of("raw", target={"max_body_bytes": 100})
     assert body.content_type == "application/json; charset=utf-8"
     assert "raw_message" in orjson.loads(body.content)
-
-
-def test_text_alone_is_sent_however_large() -> None:
-    """There is nothing that could be left out."""
-    body = body_of("json", raw=b"Subject: s\r\n\r\n" + b"x" * 5000, target={"max_body_bytes": 100})
-    assert orjson.loads(body.content)["body_text"] == "x" * 5000

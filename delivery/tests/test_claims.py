@@ -8,10 +8,11 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Domain
-from delivery.claims import MARGIN, claim
-from delivery.jobs import SMALL, load_raw
-from delivery.models import Delivery, Endpoint, Recipient
-from delivery.models.message import CHUNK_SIZE
+from delivery.courier.claims import MARGIN, claim
+from delivery.jobs import load_raw
+from delivery.lanes.health import LaneState
+from delivery.models import Delivery, Endpoint, Lane, Recipient
+from delivery.models.message import CHUNK_SIZE, SMALL
 from delivery.tests.records import RAW, URL, create_delivery, create_endpoint
 from delivery.tests.submissions import receive
 from delivery.tests.threads import at_once
@@ -85,6 +86,23 @@ def test_the_claim_outlasts_an_endpoint_with_a_longer_timeout(
     assert until >= timezone.now() + timedelta(seconds=300)
 
 
+def test_a_longer_timeout_is_not_that_of_others_in_the_same_claim(
+    recipient: Recipient, endpoint: Endpoint
+) -> None:
+    """A worker that dies would silence them for as long, too."""
+    patient = create_endpoint(recipient.domain, url="http://127.0.0.1:9/patient")
+    Endpoint.objects.filter(id=patient.id).update(timeout_seconds=3600)
+    Lane.objects.update(state=LaneState.PAUSED)
+    for each in (endpoint, patient):
+        add_due(recipient, each)
+    jobs = claim({endpoint.id: 2, patient.id: 2}, timeout=TIMEOUT).jobs
+    ends = {job.endpoint_id: job.claimed_until for job in jobs}
+    assert ends[patient.id] - ends[endpoint.id] == timedelta(hours=1) - TIMEOUT
+    assert dict(Lane.objects.values_list("endpoint_id", "paused_until")) == ends
+    stored = Delivery.objects.values_list("endpoint_id", "claimed_until")
+    assert dict(stored) == ends
+
+
 def test_a_claimed_delivery_is_not_claimed_again(recipient: Recipient, endpoint: Endpoint) -> None:
     add_due(recipient, endpoint)
     claim_one(endpoint)
@@ -156,7 +174,7 @@ def test_a_large_message_is_loaded_apart(
     create_delivery(receive(recipient, raw=raw), recipient, endpoint, due_at=timezone.now())
     job = claim_one(endpoint)
     assert job.raw is None
-    assert load_raw(job) == raw
+    assert load_raw(job.message_id) == raw
 
 
 def test_a_small_message_comes_along(recipient: Recipient, endpoint: Endpoint) -> None:

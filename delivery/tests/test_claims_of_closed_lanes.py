@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Domain
+from delivery.lanes.health import LaneState
 from delivery.models import Delivery, Endpoint, Lane, Recipient
-from delivery.schedule import LaneState
 from delivery.tests.records import create_endpoint
 from delivery.tests.threads import at_once
 from delivery.tests.waiting_mail import add_due, claim_from

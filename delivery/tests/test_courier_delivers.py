@@ -7,10 +7,10 @@ from hmac import digest
 import pytest
 from django.utils import timezone
 
-from delivery.courier import Courier
+from delivery.courier.courier import Courier
 from delivery.models import Delivery, Endpoint, Message, Recipient
 from delivery.models.message import CHUNK_SIZE
-from delivery.routing import route
+from delivery.routing.routing import route
 from delivery.tests.courier_steps import move, send, settled
 from delivery.tests.records import create_endpoint
 from delivery.tests.submissions import receive
@@ -191,3 +191,20 @@ def test_the_excerpt_of_an_answer_is_text(
     send(courier, recipient)
     delivery = settled(status=Status.DELIVERED)
     assert delivery.attempt_log.get().response_excerpt == "a\ufffd\ufffdb"
+
+
+def test_an_answer_that_cannot_be_shown_still_counts(
+    courier: Courier,
+    receiver: WebhookReceiver,
+    recipient: Recipient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> str:
+        raise RuntimeError("no words for that")
+
+    monkeypatch.setattr("delivery.transports.webhook.mask_in", fail)
+    send(courier, recipient)
+    delivery = settled(status=Status.DELIVERED)
+    attempt = delivery.attempt_log.get()
+    assert (attempt.status_code, attempt.response_excerpt) == (200, "")
+    assert len(receiver.calls) == 1

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import transaction
 
-from delivery.courier import Courier
+from delivery.courier.courier import Courier
 from delivery.models import Attempt, Delivery, Lane, Recipient
 from delivery.tests.conftest import impatient_config
 from delivery.tests.courier_steps import move, send

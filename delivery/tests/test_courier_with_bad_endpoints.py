@@ -6,11 +6,11 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Domain
-from delivery import lanes
-from delivery.courier import Courier
-from delivery.jobs import SMALL
+from delivery.courier.courier import Courier
+from delivery.lanes import lanes
+from delivery.lanes.health import FAILURES_TO_PAUSE
 from delivery.models import Attempt, Delivery, Endpoint, Lane, Recipient
-from delivery.schedule import FAILURES_TO_PAUSE
+from delivery.models.message import SMALL
 from delivery.tests.conftest import impatient_config
 from delivery.tests.courier_steps import move, send, settled
 from delivery.tests.records import create_endpoint

@@ -1,17 +1,13 @@
 """From a stored mail to its objects in a bucket and its call, with a real S3 server."""
 
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import Any
 
 import pytest
 
 from accounts.models import Domain
-from delivery.courier import Courier
 from delivery.models import Delivery, Recipient, StoredObject
-from delivery.tests.bucket_server import bucket_config, contents, s3_server
-from delivery.tests.conftest import impatient_config
+from delivery.tests.bucket_server import bucket_config, contents
+from delivery.tests.conftest import Start
 from delivery.tests.courier_steps import move, send, settled
 from delivery.tests.webhook_receiver import WebhookReceiver
 from harness.processes import free_port
@@ -24,31 +20,6 @@ MAIL = (
     b"Content-Type: application/pdf; name=invoice.pdf\r\n\r\n%PDF"
 )
 KEY = "attachments/example.com/abc123@sender.com/invoice.pdf"
-
-type Start = Callable[..., Courier]
-
-
-@pytest.fixture
-def bucket() -> Iterator[str]:
-    with s3_server() as url:
-        yield url
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """A courier with these settings of the bucket at that URL."""
-    with ExitStack() as exits:
-
-        def run(url: str, **changes: Any) -> Courier:
-            settings = bucket_config(url, **changes)
-            names = [name for name in type(settings).model_fields if name.startswith("s3_")]
-            names += ["attachment_storage", "preserve_raw_message", "preserve_raw_required"]
-            courier = Courier(impatient_config(**{name: getattr(settings, name) for name in names}))
-            courier.start()
-            exits.callback(courier.stop)
-            return courier
-
-        yield run
 
 
 @pytest.fixture
@@ -78,7 +49,7 @@ def test_a_presigned_link_works(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "delivery.kept.config", lambda: bucket_config(bucket, s3_presigned_urls=True)
+        "delivery.bodies.kept.config", lambda: bucket_config(bucket, s3_presigned_urls=True)
     )
     send(start(bucket), recipient, raw=MAIL)
     settled(status=Status.DELIVERED)

@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Domain
-from delivery.deletion import delete_domain, delete_recipient
+from delivery.by_hand.deletion import delete_domain, delete_recipient
 from delivery.models import Delivery, Endpoint, Message, Recipient
-from delivery.routing import route
+from delivery.routing.routing import route
 from delivery.tests.records import URL, create_delivery, create_endpoint, create_message
 from delivery.tests.submissions import receive
 from fastsmtp.ids import uuid7

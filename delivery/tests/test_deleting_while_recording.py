@@ -6,10 +6,10 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Domain
-from delivery.deletion import delete_recipient
+from delivery.by_hand.deletion import delete_recipient
+from delivery.courier.recorder import record
+from delivery.lanes.answers import Kind
 from delivery.models import Delivery, Lane, Recipient
-from delivery.recorder import record
-from delivery.schedule import Kind
 from delivery.tests.outcomes import SCHEDULE, outcome_of
 from delivery.tests.records import URL, create_endpoint
 from delivery.tests.threads import at_once

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import fastsmtp
-from delivery.schedule import Schedule, kind_of_status
-from delivery.signing import sign
+from delivery.bodies.signing import sign
+from delivery.lanes.answers import kind_of_status
+from delivery.lanes.schedule import Schedule
 from delivery.tests.plain_jobs import SECRET
 from delivery.tests.real_calls import call
 from delivery.tests.test_payload import MAIL

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from delivery.links import RAW, make_link
+from delivery.bodies.links import RAW, make_link
 from delivery.models import Delivery, Endpoint, Recipient
 from delivery.tests.records import create_delivery, create_message
 from fastsmtp.config import config
@@ -96,11 +96,17 @@ def test_an_old_link_says_so(delivery: Delivery, monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_is_not_there(delivery: Delivery) -> None:
-    assert get(make_link(uuid4(), 1)).status_code == 404
     assert get(make_link(delivery.id, 7)).status_code == 404
+
+
+@pytest.mark.parametrize("part", [1, RAW])
+def test_what_was_deleted(delivery: Delivery, part: int | str) -> None:
+    """The bytes alone, or the delivery too: a link of ours leads to what was there once."""
     delivery.message.raw = None
     delivery.message.save()
-    assert get(make_link(delivery.id, RAW)).status_code == 404
+    for answer in (get(make_link(delivery.id, part)), get(make_link(uuid4(), part))):
+        assert answer.status_code == 410
+        assert answer.content == b"This message has been deleted: its retention is over.\n"
 
 
 def test_nothing_but_reading(delivery: Delivery) -> None:

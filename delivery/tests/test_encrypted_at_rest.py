@@ -1,13 +1,21 @@
 """Who gets a copy of the database gets no secret of a receiver."""
 
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, models
+from django.test import Client
+from django.urls import reverse
 
-from accounts.models import Domain
+from accounts.models import Domain, User
 from delivery.models import Endpoint, Recipient
+from delivery.models.recipient import LOST_HEADERS
+from delivery.tests.encryption_keys import lose
 from delivery.tests.records import URL
+from fastsmtp.api.tests.caller import get
+from fastsmtp.masking import MASK
 
 pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
 
@@ -47,3 +55,33 @@ def test_equal_secrets_do_not_look_equal(domain: Domain) -> None:
         cursor.execute("SELECT webhook_headers FROM recipients")
         first, second = cursor.fetchall()
     assert first != second
+
+
+def test_what_no_key_opens_is_mended_in_the_admin(domain: Domain, client: Client) -> None:
+    recipient = _recipient_with_lost_headers(domain)
+    client.force_login(User.objects.create_user("alice", is_superuser=True))
+    page = reverse("admin:delivery_recipient_change", args=[recipient.pk])
+    assert LOST_HEADERS in client.get(page).content.decode()
+    form = {"local_part": "a", "webhook_url": URL, "is_enabled": "on"}
+    client.post(page, {**form, "webhook_headers": f'{{"X-Key": "{MASK}"}}'})
+    assert Recipient.objects.get().has_lost_headers
+    client.post(page, {**form, "webhook_headers": '{"X-Key": "new"}'})
+    assert Recipient.objects.get().webhook_headers == {"X-Key": "new"}
+
+
+def test_what_no_key_opens_keeps_nobody_from_reading_the_rest(domain: Domain) -> None:
+    recipient = _recipient_with_lost_headers(domain)
+    Recipient.objects.create(domain=domain, local_part="b", webhook_url=URL)
+    lost, sound = get(f"/domains/{domain.id}/recipients").json()
+    assert (lost["id"], lost["webhook_headers"]) == (str(recipient.id), {})
+    assert lost["warnings"] == [LOST_HEADERS]
+    assert "warnings" not in sound
+    call_command("recipient", "list", stdout=StringIO())
+
+
+def _recipient_with_lost_headers(domain: Domain) -> Recipient:
+    recipient = Recipient.objects.create(
+        domain=domain, local_part="a", webhook_url=URL, webhook_headers={"X-Key": "1"}
+    )
+    lose("recipients", "webhook_headers")
+    return recipient

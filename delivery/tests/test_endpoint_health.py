@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from delivery.schedule import (
+from delivery.lanes.health import (
     DISABLE_AFTER,
     FAILURES_TO_PAUSE,
     LONGEST_PAUSE,
     LONGEST_RETRY_AFTER,
+    RESTART_TIME,
     Health,
     LaneState,
 )
@@ -34,7 +35,7 @@ DISABLED = Health(state=LaneState.DISABLED, disabled_reason="closed by an admin"
 
 def _fail(health: Health, *, times: int = 1, now: datetime = NOW) -> Health:
     for _ in range(times):
-        health = health.after_failure(now, is_probe=False)
+        health = health.after_failure(now, is_probe=False, tries=1)
     return health
 
 
@@ -69,6 +70,39 @@ class TestFailures:
         assert health.paused_until == PROBING.paused_until
 
 
+class TestOneMail:
+    """A mail that its receiver cannot digest fails again and again."""
+
+    def test_alone_pauses_nothing(self) -> None:
+        health = Health()
+        for tries in range(1, 15):
+            health = health.after_failure(NOW, is_probe=False, tries=tries)
+        assert (health.state, health.consecutive_failures) == (LaneState.ACTIVE, 14)
+
+    def test_nor_when_it_skips_the_fast_tries(self) -> None:
+        health = Health()
+        for tries in (1, 7, 8, 9, 10, 11):
+            health = health.after_failure(NOW, is_probe=False, tries=tries)
+        assert health.state is LaneState.ACTIVE
+
+    def test_but_the_next_mail_that_fails_too_shows_that_it_is_the_endpoint(self) -> None:
+        health = Health()
+        for tries in (1, 2, 3, 4, 5):
+            health = health.after_failure(NOW, is_probe=False, tries=tries)
+        assert health.after_failure(NOW, is_probe=False, tries=1).state is LaneState.PAUSED
+
+    def test_many_old_mails_pause_too(self) -> None:
+        health = Health()
+        for _ in range(9):
+            health = health.after_failure(NOW, is_probe=False, tries=8)
+        assert health.state is LaneState.PAUSED
+
+    def test_its_failures_count_for_the_five_days(self) -> None:
+        health = Health().after_failure(NOW, is_probe=False, tries=1)
+        later = health.after_failure(NOW + DISABLE_AFTER, is_probe=False, tries=2)
+        assert later.state is LaneState.DISABLED
+
+
 class TestProbes:
     def test_success_opens_the_lane_as_if_nothing_had_been(self) -> None:
         assert PROBING.after_success(NOW + MINUTE) == Health(
@@ -77,20 +111,32 @@ class TestProbes:
 
     def test_failure_pauses_twice_as_long(self) -> None:
         failed_at = NOW + 2 * SECOND
-        health = PROBING.after_failure(failed_at, is_probe=True)
+        health = PROBING.after_failure(failed_at, is_probe=True, tries=1)
         assert health.state is LaneState.PAUSED
         assert health.paused_until == failed_at + 2 * SECOND
         assert health.pause_count == 2
 
-    def test_pauses_double_up_to_a_quarter_of_an_hour(self) -> None:
-        health, pauses = PAUSED, [1.0]
-        for _ in range(13):
-            probing = replace(health, state=LaneState.PROBING, paused_until=NOW + 45 * SECOND)
-            health = probing.after_failure(NOW, is_probe=True)
+    def _pauses(self, health: Health, *, until: timedelta) -> list[float]:
+        """Of a receiver that fails from NOW on, each probe as soon as it may be."""
+        pauses: list[float] = []
+        now = NOW
+        while now < NOW + until:
             assert health.paused_until is not None
-            pauses.append((health.paused_until - NOW).total_seconds())
-        assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900, 900]
-        assert LONGEST_PAUSE == 900 * SECOND
+            pauses.append((health.paused_until - now).total_seconds())
+            now = health.paused_until
+            probing = replace(health, state=LaneState.PROBING, paused_until=now + 45 * SECOND)
+            health = probing.after_failure(now, is_probe=True, tries=1)
+        return pauses
+
+    def test_pauses_double_up_to_a_quarter_of_an_hour(self) -> None:
+        """Held at two seconds while the receiver may just be restarting."""
+        pauses = self._pauses(PAUSED, until=120 * MINUTE)
+        restarting = [1.0, *[2.0] * 15]
+        assert sum(restarting[:-1]) < RESTART_TIME.total_seconds() <= sum(restarting)
+        later = pauses[len(restarting) :]
+        assert pauses[: len(restarting)] == restarting
+        assert later[:9] == [4, 8, 16, 32, 64, 128, 256, 512, 900]
+        assert set(later[8:]) == {LONGEST_PAUSE.total_seconds()}
 
     def test_an_inconclusive_one_lets_the_next_probe_at_once(self) -> None:
         health = PROBING.after_inconclusive_probe(NOW + SECOND)
@@ -106,6 +152,7 @@ class TestThrottling:
         assert Health().after_throttling(NOW, 30 * SECOND) == Health(
             state=LaneState.PAUSED,
             paused_until=NOW + 30 * SECOND,
+            pause_count=1,
             failing_since=NOW,
             last_failure_at=NOW,
         )
@@ -141,6 +188,24 @@ class TestThrottling:
             until = first.after_throttling(NOW, wait * SECOND).paused_until
             assert until == NOW + seconds * SECOND
 
+    def test_who_asks_for_a_second_each_time_is_asked_less_and_less_often(self) -> None:
+        health, now, waits = Health(), NOW, []
+        for _ in range(30):
+            health = health.after_throttling(now, SECOND)
+            assert health.paused_until
+            waits.append((health.paused_until - now) / SECOND)
+            now = health.paused_until
+            health = replace(health, state=LaneState.PROBING)
+        assert waits[:2] == [1, 2]
+        assert waits == sorted(waits)
+        assert waits[-1] == LONGEST_PAUSE / SECOND
+
+    def test_answers_to_calls_that_were_under_way_double_nothing(self) -> None:
+        health = Health()
+        for _ in range(32):
+            health = health.after_throttling(NOW, SECOND)
+        assert (health.paused_until, health.pause_count) == (NOW + SECOND, 1)
+
     def test_a_probe_that_is_throttled_waits_as_it_was_told(self) -> None:
         health = PROBING.after_throttling(NOW, 10 * SECOND)
         assert (health.state, health.paused_until) == (LaneState.PAUSED, NOW + 10 * SECOND)
@@ -154,9 +219,9 @@ class TestDisabling:
         assert health.paused_until is None
 
     def test_five_days_without_a_success(self) -> None:
-        almost = PROBING.after_failure(NOW + DISABLE_AFTER - SECOND, is_probe=True)
+        almost = PROBING.after_failure(NOW + DISABLE_AFTER - SECOND, is_probe=True, tries=1)
         assert almost.state is LaneState.PAUSED
-        health = PROBING.after_failure(NOW + DISABLE_AFTER, is_probe=True)
+        health = PROBING.after_failure(NOW + DISABLE_AFTER, is_probe=True, tries=1)
         assert health.state is LaneState.DISABLED
         assert health.disabled_reason == "no success for 5 days"
 
@@ -167,7 +232,7 @@ class TestDisabling:
     def test_nothing_but_a_person_opens_it_again(self) -> None:
         assert DISABLED.after_success(NOW) == replace(DISABLED, last_success_at=NOW)
         assert _fail(DISABLED, times=9).state is LaneState.DISABLED
-        assert DISABLED.after_failure(NOW, is_probe=True).state is LaneState.DISABLED
+        assert DISABLED.after_failure(NOW, is_probe=True, tries=1).state is LaneState.DISABLED
         assert DISABLED.after_throttling(NOW, SECOND) == DISABLED
         assert _fail(DISABLED).disabled_reason == DISABLED.disabled_reason
 

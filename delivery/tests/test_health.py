@@ -99,9 +99,12 @@ def test_smtp_that_greets_is_ok(other_config: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_empty_queue() -> None:
-    assert _get("/ready?include_queue").json()["queue"] == {
+    queue = _get("/ready?include_queue").json()["queue"]
+    assert queue.pop("oldest_transaction_seconds") in (None, 0)
+    assert queue == {
         "pending": 0,
         "failed": 0,
+        "held": 0,
         "exhausted": 0,
         "oldest_pending_seconds": None,
     }
@@ -124,7 +127,30 @@ def test_the_queue() -> None:
     _message(domain, route_due_at=now, received_at=now - timedelta(seconds=150))
     queue = _get("/ready?include_queue").json()["queue"]
     assert 200 <= queue.pop("oldest_pending_seconds") < 290
-    assert queue == {"pending": 2, "failed": 2, "exhausted": 1}
+    assert queue.pop("oldest_transaction_seconds") in (None, 0)
+    assert queue == {"pending": 2, "failed": 2, "held": 0, "exhausted": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_held_makes_no_queue_look_old() -> None:
+    domain, now = Domain.objects.create(domain_name="example.com"), timezone.now()
+    endpoint = create_endpoint(domain, due_at=now, state="disabled")
+    Delivery.objects.create(
+        message=_message(domain),
+        recipient_address="r@example.com",
+        endpoint=endpoint,
+        due_at=now,
+        created_at=now - timedelta(days=5),
+    )
+    queue = _get("/ready?include_queue").json()["queue"]
+    assert queue.pop("oldest_transaction_seconds") in (None, 0)
+    assert queue == {
+        "pending": 0,
+        "failed": 0,
+        "held": 1,
+        "exhausted": 0,
+        "oldest_pending_seconds": None,
+    }
 
 
 @pytest.mark.django_db(transaction=True)

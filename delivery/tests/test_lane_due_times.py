@@ -6,9 +6,11 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Domain
-from delivery import lanes
+from delivery.courier.lookout import due_lanes
+from delivery.lanes import lanes
+from delivery.lanes.health import LaneState
+from delivery.lanes.rounds import Rounds
 from delivery.models import Delivery, Endpoint, Lane, Recipient
-from delivery.schedule import LaneState
 from delivery.tests.records import create_delivery, create_endpoint, create_message
 from fastsmtp.ids import uuid7
 
@@ -102,8 +104,20 @@ def test_due_lanes_come_the_longest_waiting_first(domain: Domain) -> None:
     create(None)
     create(timezone.now() + HOUR)
     late, latest = create(NOW - HOUR), create(NOW - 2 * HOUR)
-    assert lanes.due(10) == [latest.id, late.id]
-    assert lanes.due(1) == [latest.id]
+    assert due_lanes().next_page() == [latest.id, late.id]
+
+
+def test_lanes_that_stay_due_hide_none_behind_them(domain: Domain) -> None:
+    times = [NOW - HOUR, NOW - HOUR, NOW - HOUR, NOW - SECOND, NOW - SECOND]
+    ids = [
+        create_endpoint(domain, url=f"http://127.0.0.1:9/{number}", due_at=at).id
+        for number, at in enumerate(times)
+    ]
+    rounds = Rounds(lanes.due, time="due_at", page_size=2)
+    pages = [rounds.next_page() for _ in range(4)]
+    assert [len(page) for page in pages] == [2, 2, 1, 2]
+    assert [id for page in pages[:3] for id in page] == ids
+    assert pages[3] == pages[0]
 
 
 @pytest.mark.parametrize(
@@ -122,4 +136,4 @@ def test_closed_lanes_are_not_due(
     domain: Domain, state: LaneState, paused_until: datetime | None, is_due: bool
 ) -> None:
     endpoint = create_endpoint(domain, state=state, paused_until=paused_until, due_at=NOW - SECOND)
-    assert lanes.due(10) == ([endpoint.id] if is_due else [])
+    assert due_lanes().next_page() == ([endpoint.id] if is_due else [])

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from delivery import lanes
+from delivery.lanes import lanes
 from delivery.models import Delivery, Endpoint, Lane, Recipient
-from delivery.routing import route
+from delivery.routing.routing import route
 from delivery.tests.records import create_delivery, create_message
 from delivery.tests.submissions import receive
 from delivery.tests.threads import at_once

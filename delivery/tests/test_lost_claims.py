@@ -2,8 +2,8 @@
 
 import pytest
 
+from delivery.lanes.answers import Kind
 from delivery.models import Attempt, Delivery, Endpoint, Recipient
-from delivery.schedule import Kind
 from delivery.tests.waiting_mail import add_due, claim_from, claim_one, expire_claims
 
 pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.multipart import File, Text, encode
+from delivery.bodies.multipart import File, Text, encode
 from delivery.tests.forms import read_form
 
 

@@ -2,11 +2,9 @@
 
 import asyncio
 import socket
-import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -18,13 +16,15 @@ from delivery.models import Message, Recipient, StoredObject
 from delivery.objects import ledger
 from delivery.objects.bucket import Bucket
 from delivery.objects.contents import Content, attachment_contents, raw_content
-from delivery.objects.store import Store
-from delivery.tests.bucket_server import bucket_config, contents, empty, s3_server
+from delivery.objects.store import LARGE, Store
+from delivery.tests.bucket_front import BucketFront
+from delivery.tests.bucket_server import bucket_config, contents, empty, refusing, s3_server
 from delivery.tests.plain_jobs import make_job
 from delivery.tests.records import create_message
 from fastsmtp.db import release_connection
 from fastsmtp.mail.message import parse
 from harness.processes import free_port
+from harness.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,7 +84,7 @@ def keep(url: str, *batches: tuple[Job, Sequence[Content]]) -> list[dict[int, St
     async def run() -> list[dict[int, StoredObject]]:
         store = Store(Bucket(bucket_config(url), connections=2), in_thread=in_thread)
         try:
-            return [await store.keep(job, batch) for job, batch in batches]
+            return [await store.keep(job.message_id, batch, in_thread) for job, batch in batches]
         finally:
             store.close()
 
@@ -107,7 +107,7 @@ def test_every_attachment_is_an_object(url: str, message: Message) -> None:
 
 def test_the_raw_message_is_an_object(url: str, message: Message) -> None:
     job = job_of(message)
-    (rows,) = keep(url, (job, [raw_content(job, MAIL, prefix="raw")]))
+    (rows,) = keep(url, (job, [raw_content(job, MAIL, "raw")]))
     key = f"raw/yourdomain.com/2025/01/06/{message.id}.eml"
     assert contents(url) == {key: MAIL}
     assert (rows[0].key, rows[0].size) == (key, len(MAIL))
@@ -119,6 +119,67 @@ def test_an_object_is_stored_once(url: str, message: Message) -> None:
     first, second = keep(url, (job, attachments_of(job)), (job, attachments_of(job)))
     assert [row.id for row in first.values()] == [row.id for row in second.values()]
     assert len(contents(url)) == StoredObject.objects.count() == 2
+
+
+class TestALargeMailTakesItsTime:
+    """An uplink of 1 MB/s is enough for that, and other people's mail needs the bucket."""
+
+    @pytest.fixture(autouse=True)
+    def _fast_uplink(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("delivery.objects.store.SLOWEST", LARGE * 100)
+
+    @pytest.mark.parametrize(("size", "is_paused"), [(10, True), (LARGE, False)])
+    def test_only_what_is_small_tells_of_the_bucket(
+        self, front: BucketFront, message: Message, size: int, is_paused: bool
+    ) -> None:
+        front.hold()
+        job = job_of(message)
+
+        async def run() -> None:
+            store = _impatient(front.url)
+            contents = [raw_content(job, MAIL + bytes(size), "raw")]
+            assert await store.keep(message.id, contents, in_thread) == {}
+            assert store.is_paused is is_paused
+            store.close()
+            front.let_go()
+
+        asyncio.run(run())
+
+    def test_neither_does_what_waits_beside_it(
+        self, front: BucketFront, recipient: Recipient, message: Message
+    ) -> None:
+        front.hold()
+        large = raw_content(job_of(message), MAIL + bytes(LARGE), "raw")
+        other = job_of(create_message(recipient.domain, raw=MAIL))
+
+        async def run() -> None:
+            store = _impatient(front.url)
+            await store.keep(message.id, [large], in_thread)
+            await store.keep(other.message_id, [raw_content(other, MAIL, "raw")], in_thread)
+            assert not store.is_paused
+            store.close()
+            front.let_go()
+
+        asyncio.run(run())
+
+    def test_a_large_one_whose_bytes_do_not_move_tells(
+        self, front: BucketFront, message: Message, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("delivery.objects.bucket.READ_TIMEOUT", 1.0)
+        front.hold()
+        large = raw_content(job_of(message), MAIL + bytes(LARGE), "raw")
+
+        async def run() -> None:
+            store = _impatient(front.url)
+            await store.keep(message.id, [large], in_thread)
+            await asyncio.to_thread(wait_until, lambda: store.is_paused)
+            store.close()
+
+        asyncio.run(run())
+
+
+def _impatient(url: str) -> Store:
+    return Store(Bucket(bucket_config(url), connections=2), in_thread=in_thread, patience=0.1)
 
 
 def test_a_key_of_another_message_is_not_touched(
@@ -163,7 +224,7 @@ def test_amazon_is_addressed_by_its_region() -> None:
 @pytest.mark.parametrize("status", [403, 404, 500, 503, 507])
 def test_a_bucket_that_refuses(message: Message, status: int) -> None:
     job = job_of(message)
-    with _refusing(status) as (url, requests):
+    with refusing(status) as (url, requests):
         assert keep(url, (job, attachments_of(job))) == [{}]
         assert requests
     assert not StoredObject.objects.filter(stored_at__isnull=False).exists()
@@ -222,12 +283,44 @@ def test_what_came_late_is_there_for_the_next_attempt(
 
     async def run() -> dict[int, StoredObject]:
         store = Store(bucket, in_thread=in_thread)
-        assert await store.keep(job, attachments_of(job)) == {}
+        assert await store.keep(job.message_id, attachments_of(job), in_thread) == {}
         await asyncio.gather(*store._late)
         store.close()
-        return await Store(bucket, in_thread=in_thread).keep(job, attachments_of(job))
+        return await Store(bucket, in_thread=in_thread).keep(
+            job.message_id, attachments_of(job), in_thread
+        )
 
     assert set(asyncio.run(run())) == {1, 2}
+
+
+def test_while_much_comes_late_nobody_adds_to_it(
+    url: str, recipient: Recipient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes late is held in memory, and no call counts it any longer."""
+    monkeypatch.setattr("delivery.objects.store.PATIENCE", 0.2)
+    monkeypatch.setattr("delivery.objects.store.PAUSE", 0.0)  # a bucket that is only slow
+    monkeypatch.setattr("delivery.objects.store.LATE_BYTES", 1)
+    messages = [create_message(recipient.domain, raw=MAIL) for _ in range(4)]
+
+    async def run(front: BucketFront) -> None:
+        store = Store(Bucket(bucket_config(front.url), connections=2), in_thread=in_thread)
+
+        async def keep(message: Message) -> dict[int, StoredObject]:
+            contents = attachments_of(job_of(message))[:1]
+            return await store.keep(message.id, contents, in_thread)
+
+        front.hold()
+        for message in messages[:3]:
+            assert await keep(message) == {}
+        assert len(front.puts) == 1
+        front.let_go()
+        await asyncio.gather(*store._late)
+        assert set(await keep(messages[3])) == {1}
+        assert len(front.puts) == 2
+        store.close()
+
+    with BucketFront(url) as front:
+        asyncio.run(run(front))
 
 
 def test_after_a_pause_one_mail_tries_for_all(
@@ -235,17 +328,18 @@ def test_after_a_pause_one_mail_tries_for_all(
 ) -> None:
     monkeypatch.setattr("delivery.objects.store.PAUSE", 0.0)
     job = job_of(message)
-    with _refusing(503) as (url, requests):
+    with refusing(503) as (url, requests):
         batch = (job, attachments_of(job)[:1])
         keep(url, batch, batch, batch)
         # The first failed; the second tried when the pause was over, and so did the third.
         assert len(requests) == 3
-    with _refusing(503) as (url, requests):
+    with refusing(503) as (url, requests):
 
         async def run() -> None:
             store = Store(Bucket(bucket_config(url), connections=2), in_thread=in_thread)
-            await store.keep(*batch)
-            await asyncio.gather(*(store.keep(*batch) for _ in range(5)))
+            one = (job.message_id, batch[1], in_thread)
+            await store.keep(*one)
+            await asyncio.gather(*(store.keep(*one) for _ in range(5)))
             store.close()
 
         asyncio.run(run())
@@ -278,34 +372,3 @@ def test_an_object_of_another_bucket_is_not_told(url: str, message: Message) -> 
     (rows,) = keep(url, (job, attachments_of(job)))
     assert {row.bucket for row in rows.values()} == {"mails"}
     assert len(contents(url)) == 2
-
-
-class _refusing:
-    """A server that reads every request and answers with one status."""
-
-    def __init__(self, status: int) -> None:
-        self._requests: list[str] = []
-        requests = self._requests
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_PUT(self) -> None:  # noqa: N802 - http.server calls it so
-                self.rfile.read(int(self.headers["content-length"]))
-                requests.append(self.path)
-                self.send_response(status)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """The list is the log."""
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-
-    def __enter__(self) -> tuple[str, list[str]]:
-        self._thread.start()
-        return f"http://127.0.0.1:{self._server.server_port}", self._requests
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()

@@ -4,9 +4,9 @@ from base64 import b64encode
 
 import pytest
 
-from delivery.courier import Courier
+from delivery.courier.courier import Courier
+from delivery.lanes.answers import OVERSIZE_FAILURES, SUSPICIOUS_SIZE, Kind, count_oversize
 from delivery.models import Delivery, Endpoint, Recipient
-from delivery.schedule import OVERSIZE_FAILURES, SUSPICIOUS_SIZE, Kind, count_oversize
 from delivery.tests.courier_steps import move, send, settled
 from delivery.tests.outcomes import record_one
 from delivery.tests.waiting_mail import add_due, claim_one

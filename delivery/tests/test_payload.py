@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from delivery.body import build
+from delivery.bodies.body import build
 from delivery.tests.plain_jobs import DELIVERY_ID, MESSAGE_ID, make_job
 from fastsmtp.config import config
 

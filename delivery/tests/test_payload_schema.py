@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 
-from delivery.body import build
+from delivery.bodies.body import build
 from delivery.tests.payload_schema import ROOT, SCHEMA, THIN, checked, definition
 from delivery.tests.plain_jobs import make_job
 from delivery.tests.test_payload import MAIL

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from delivery.courier.lookout import overdue_messages
 from delivery.models import Delivery, Message, Recipient
-from delivery.routing import MAX_TRIES, RETRY_DELAY, route
+from delivery.routing.routing import MAX_TRIES, RETRY_DELAY, route
 from delivery.tests.submissions import ids_of, receive
-from delivery.unrouted import overdue
 
 pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
 
@@ -76,6 +76,6 @@ def test_it_waits_longer_and_longer(recipient: Recipient) -> None:
     """So that a thousand of them do not keep the sweep from the mail that can be routed."""
     message = _poison(recipient, POISON[0])
     Message.objects.update(route_due_at=timezone.now() - timedelta(seconds=1))
-    assert overdue(10) == [message.id]
+    assert overdue_messages().next_page() == [message.id]
     route([message.id])
-    assert overdue(10) == []
+    assert overdue_messages().next_page() == []

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from accounts.models import Domain
-from delivery.courier import Courier
-from delivery.deletion import delete_domain
+from delivery.by_hand.deletion import delete_domain
+from delivery.by_hand.interventions import discard, release
+from delivery.courier.courier import Courier
+from delivery.courier.recorder import record
+from delivery.lanes.answers import Kind
 from delivery.models import Delivery, Endpoint, Lane, Recipient
-from delivery.queue import discard, release
-from delivery.recorder import record
-from delivery.routing import route
-from delivery.schedule import Kind
+from delivery.routing.routing import route
 from delivery.tests.courier_steps import move, settled
 from delivery.tests.outcomes import SCHEDULE, outcome_of
 from delivery.tests.records import create_delivery, create_endpoint, create_message
@@ -72,6 +73,18 @@ def test_released_mail_goes_where_it_was_going(
     settled(status=Status.DELIVERED)
     (call,) = receiver.calls
     assert call.payload["tags"] == ["spam"]
+
+
+def test_the_log_says_why_it_had_been_held(recipient: Recipient, endpoint: Endpoint) -> None:
+    """The row has a reason only for what it is now."""
+    delivery = _quarantine(recipient, endpoint)
+    with capture_logs() as logs:
+        assert release([delivery.id, delivery.id]) == 1
+        assert release([delivery.id]) == 0
+    (entry,) = logs
+    assert (entry["event"], entry["reason"]) == ("released", "rule: Spam/1")
+    assert entry["message"] == str(delivery.message_id)
+    assert entry["recipient"] == recipient.address
 
 
 @pytest.mark.parametrize("status", NOT_QUARANTINED)

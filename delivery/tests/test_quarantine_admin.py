@@ -29,8 +29,8 @@ def quarantined(recipient: Recipient, endpoint: Endpoint) -> Delivery:
 @pytest.mark.parametrize(
     ("action", "status", "words"),
     [
-        ("release", Status.PENDING, "1 deliveries were released"),
-        ("discard", Status.DISCARDED, "1 deliveries were discarded"),
+        ("release", Status.PENDING, "1 delivery was released"),
+        ("discard", Status.DISCARDED, "1 delivery was discarded"),
     ],
 )
 def test_a_superuser_decides(

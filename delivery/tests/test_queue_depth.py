@@ -1,19 +1,18 @@
 """How many deliveries wait, told without reading the table."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Domain
-from delivery.depth import Backlog, count_waiting, look_at_backlog
+from delivery.intake.depth import Backlog, count_waiting, look_at_backlog
+from delivery.lanes.health import LaneState
 from delivery.models import Delivery, Endpoint, Lane, Recipient
-from delivery.schedule import LaneState
+from delivery.tests.plans import Node, scans_of, statements_of
 from delivery.tests.records import create_endpoint, create_message
 from delivery.tests.waiting_mail import add_due
 
@@ -72,13 +71,28 @@ def test_it_ends_at_the_limit(recipient: Recipient, endpoint: Endpoint, limit: i
 
 
 def test_the_backlog_is_told_by_status(recipient: Recipient, endpoint: Endpoint) -> None:
-    assert look_at_backlog(at_most=100) == Backlog(pending=0, failed=0, since=None)
+    assert look_at_backlog(at_most=100) == Backlog(pending=0, failed=0, held=0, since=None)
     oldest = add_due(recipient, endpoint, created_at=NOW - timedelta(hours=2), status="failed")
     add_due(recipient, endpoint)
     create_message(recipient.domain, route_due_at=NOW, received_at=NOW - timedelta(hours=1))
     add_due(recipient, endpoint, due_at=None, status="exhausted")
-    Lane.objects.update(state=LaneState.DISABLED)
-    assert look_at_backlog(at_most=100) == Backlog(pending=2, failed=1, since=oldest.created_at)
+    assert look_at_backlog(at_most=100) == Backlog(
+        pending=2, failed=1, held=0, since=oldest.created_at
+    )
+
+
+def test_what_is_held_is_told_apart(
+    recipient: Recipient, endpoint: Endpoint, domain: Domain
+) -> None:
+    waiting = add_due(recipient, endpoint)
+    disabled = create_endpoint(
+        domain, url="http://127.0.0.1:9/d", state=LaneState.DISABLED, due_at=NOW
+    )
+    for status in ("pending", "failed", "failed"):
+        add_due(recipient, disabled, status=status, created_at=NOW - timedelta(days=3))
+    assert look_at_backlog(at_most=2) == Backlog(
+        pending=1, failed=0, held=2, since=waiting.created_at
+    )
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="the plans of the reference")
@@ -130,20 +144,8 @@ class TestPlan:
         assert deliveries["Actual Rows"] * deliveries["Actual Loops"] == 50
 
 
-def _scan_of(table: str, ask: Callable[[], object]) -> dict[str, Any]:
-    """How PostgreSQL reads this table to answer."""
-    with CaptureQueriesContext(connection) as queries:
-        ask()
-    (statement,) = (q["sql"] for q in queries if f'FROM "{table}"' in q["sql"])
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}")
-        (plan,) = cursor.fetchone()
-    (scan,) = _scans(plan[0]["Plan"], table)
+def _scan_of(table: str, ask: Callable[[], object]) -> Node:
+    """How PostgreSQL reads this table to answer, the first time that it does."""
+    statement, *_ = (sql for sql in statements_of(ask) if f'FROM "{table}"' in sql)
+    (scan,) = scans_of(statement, table)
     return scan
-
-
-def _scans(node: dict[str, Any], table: str) -> Iterator[dict[str, Any]]:
-    if node.get("Relation Name") == table:
-        yield node
-    for child in node.get("Plans", []):
-        yield from _scans(child, table)

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 import pytest
 
 from accounts.models import Domain
-from delivery import recipients
+from delivery.intake import recipients
+from delivery.intake.recipients import VERSION_INTERVAL, FoundRecipient, RecipientCache, Unknown
 from delivery.models import Recipient
-from delivery.recipients import VERSION_INTERVAL, FoundRecipient, RecipientCache, Unknown
 from delivery.tests.records import URL
 from fastsmtp.mail.address import Mailbox
 from harness.waiting import wait_until

@@ -55,7 +55,7 @@ def test_a_name_that_does_not_resolve_yet() -> None:
         (["create", "example.com", "a", "http://10.0.0.1/"], "10.0.0.1"),
         (["create", "example.com", "a", URL, "--header", "X-A"], "NAME=VALUE"),
         (["create", "example.com", "a", URL, "--header", "Host=x"], "set by FastSMTP"),
-        (["create", "example.com", "THERE", URL], "already exists"),
+        (["create", "example.com", "THERE", URL], "there@example.com exists already"),
         (["list", "example.net"], "no domain example.net"),
         (["delete", "example.com", "a"], "no recipient a@example.com"),
         (["delete", "example.com", "a b"], "not well-formed"),

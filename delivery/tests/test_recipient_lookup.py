@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pytest
 
 from accounts.models import Domain
+from delivery.intake.recipients import FoundRecipient, Unknown, find
 from delivery.models import Recipient
-from delivery.recipients import FoundRecipient, Unknown, find
 from delivery.tests.records import URL
 from fastsmtp.mail.address import parse_mailbox
 

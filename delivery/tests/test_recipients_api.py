@@ -135,6 +135,7 @@ def test_a_duplicate_is_a_conflict(path: str, first: Any, second: Any) -> None:
     assert post(path, {"local_part": first, "webhook_url": URL}).status_code == 201
     response = post(path, {"local_part": second, "webhook_url": URL})
     assert response.status_code == 409
+    assert response.json()["detail"] == f"{first or '*'}@example.com exists already."
     assert Recipient.objects.count() == 1
 
 

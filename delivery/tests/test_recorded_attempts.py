@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from delivery.courier.recorder import record
+from delivery.lanes.answers import Kind
 from delivery.models import Attempt, Endpoint, Recipient
-from delivery.recorder import record
-from delivery.schedule import Kind
 from delivery.tests.outcomes import SCHEDULE, outcome_of, record_one
 from delivery.tests.waiting_mail import add_due, claim_one
 

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from delivery.courier.recorder import record
+from delivery.lanes.answers import OVERSIZE_FAILURES, Kind
+from delivery.lanes.schedule import JITTER, Schedule
 from delivery.models import Delivery, Endpoint, Lane, Recipient
-from delivery.recorder import record
-from delivery.schedule import JITTER, OVERSIZE_FAILURES, Kind
 from delivery.tests.outcomes import SCHEDULE, outcome_of, record_one
 from delivery.tests.waiting_mail import add_due, claim_from, claim_one
 from fastsmtp.config import config
@@ -152,6 +153,31 @@ class TestTheEndOfTheSchedule:
         record_one(claim_one(endpoint), Kind.SLOW, status_code=status_code)
         delivery = Delivery.objects.get()
         assert (delivery.status, delivery.reason) == (Status.EXHAUSTED, "schedule")
+
+    @pytest.mark.parametrize("kind", [Kind.FAST, Kind.SLOW])
+    def test_without_a_slow_schedule_it_is_exhausted_whatever_the_endpoint_takes(
+        self, recipient: Recipient, endpoint: Endpoint, kind: Kind
+    ) -> None:
+        add_due(recipient, endpoint)
+        plain = Schedule(fast=SCHEDULE.fast, slow=())
+        for wait in SCHEDULE.fast:
+            record([outcome_of(claim_one(endpoint), kind)], plain)
+            _assert_waits(Delivery.objects.get(), wait)
+            Delivery.objects.update(due_at=timezone.now())
+        record([outcome_of(claim_one(endpoint), kind)], plain)
+        delivery = Delivery.objects.get()
+        assert (delivery.status, delivery.reason) == (Status.EXHAUSTED, "schedule")
+
+    def test_not_while_it_cannot_be_archived(
+        self, recipient: Recipient, endpoint: Endpoint
+    ) -> None:
+        """Where it must be archived first, it waits for the bucket and not for its turn."""
+        add_due(recipient, endpoint, tries=ALL, attempts=3)
+        Lane.objects.update(last_success_at=timezone.now())
+        record_one(claim_one(endpoint), Kind.UNARCHIVED)
+        delivery = Delivery.objects.get()
+        assert (delivery.status, delivery.tries, delivery.attempts) == (Status.FAILED, ALL, 4)
+        _assert_waits(delivery, timedelta(seconds=16))
 
     def test_exhausted_when_the_fault_is_ours(
         self, recipient: Recipient, endpoint: Endpoint

@@ -2,10 +2,10 @@
 
 import pytest
 
-from delivery.deletion import delete_recipient
+from delivery.by_hand.deletion import delete_recipient
 from delivery.jobs import Job
+from delivery.lanes.answers import Kind
 from delivery.models import Attempt, Delivery, Endpoint, Recipient
-from delivery.schedule import Kind
 from delivery.tests.outcomes import record_one
 from delivery.tests.waiting_mail import add_due, claim_from, claim_one, expire_claims
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from delivery import lanes
-from delivery.claims import release
+from delivery.courier.claims import release
+from delivery.courier.lookout import due_lanes
+from delivery.lanes import lanes
 from delivery.models import Attempt, Delivery, Endpoint, Lane, Recipient
 from delivery.tests.waiting_mail import add_due, claim_from, claim_one, expire_claims
 
@@ -27,9 +28,9 @@ def test_the_lane_is_due_again(recipient: Recipient, endpoint: Endpoint) -> None
     add_due(recipient, endpoint)
     job = claim_one(endpoint)
     lanes.rest([endpoint.id])
-    assert lanes.due(10) == []
+    assert due_lanes().next_page() == []
     release([job])
-    assert lanes.due(10) == [endpoint.id]
+    assert due_lanes().next_page() == [endpoint.id]
 
 
 def test_jobs_of_several_claims_in_any_order(recipient: Recipient, endpoint: Endpoint) -> None:
@@ -51,6 +52,17 @@ def test_what_somebody_else_has_claimed_since_is_theirs(
     delivery = Delivery.objects.get()
     assert delivery.claim_id == theirs.claim_id
     assert (delivery.tries, delivery.attempts) == (2, 2)
+
+
+def test_tries_that_began_anew_under_the_claim(recipient: Recipient, endpoint: Endpoint) -> None:
+    """A previous version leaves that of a retry after a claim ran out."""
+    for _ in range(2):
+        add_due(recipient, endpoint)
+    jobs = claim_from(endpoint).jobs
+    Delivery.objects.filter(id=jobs[0].delivery_id).update(tries=0)
+    release(jobs)
+    for delivery in Delivery.objects.all():
+        assert (delivery.claim_id, delivery.tries, delivery.attempts) == (None, 0, 0)
 
 
 @pytest.mark.django_db(transaction=True)

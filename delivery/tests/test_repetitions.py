@@ -7,11 +7,11 @@ import pytest
 from django.db import DatabaseError
 
 from accounts.models import Domain
+from delivery.intake.queue import accept
+from delivery.intake.repetitions import WINDOW, forget_old
+from delivery.intake.submission import Submission
 from delivery.models import Message, RawMessage, Reception, Recipient
 from delivery.models.message import CHUNK_SIZE
-from delivery.queue import accept
-from delivery.repetitions import WINDOW, forget_old
-from delivery.submission import Submission
 from delivery.tasks import forget_receptions
 from delivery.tests.records import URL
 from delivery.tests.submissions import submit
@@ -130,7 +130,7 @@ def test_what_was_not_stored_is_not_remembered(recipient: Recipient) -> None:
 
 
 def test_old_ones_are_forgotten(recipient: Recipient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("delivery.repetitions.FORGOTTEN_AT_ONCE", 2)
+    monkeypatch.setattr("delivery.intake.repetitions.FORGOTTEN_AT_ONCE", 2)
     for number in range(5):
         store(recipient, raw=MAIL.replace(b"<1@", b"<%d@" % number))
     grow_old(WINDOW + timedelta(minutes=1))

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from delivery.schedule import JITTER, LONGEST_PAUSE, Kind, Schedule, jittered
+from delivery.lanes.answers import Kind
+from delivery.lanes.schedule import JITTER, Schedule, jittered
 from fastsmtp.config import config
 
 SECOND = timedelta(seconds=1)
@@ -61,26 +62,14 @@ def test_without_any_waits_there_is_one_try(kind: Kind) -> None:
 
 
 def test_without_slow_waits() -> None:
+    """An empty `FASTSMTP_WEBHOOK_RETRY_SCHEDULE`: all failures alike are tried fast."""
     schedule = Schedule(fast=FAST, slow=())
-    assert _waits(schedule, Kind.FAST) == [*FAST, None]
-    assert _waits(schedule, Kind.SLOW) == [None]
+    assert _waits(schedule, Kind.FAST) == _waits(schedule, Kind.SLOW) == [*FAST, None]
 
 
 def test_without_fast_waits() -> None:
     schedule = Schedule(fast=(), slow=SLOW)
     assert _waits(schedule, Kind.FAST) == _waits(schedule, Kind.SLOW) == [*SLOW, None]
-
-
-@pytest.mark.parametrize(
-    ("schedule", "last"),
-    [
-        (SCHEDULE, 24 * HOUR),
-        (Schedule(fast=FAST, slow=()), 16 * SECOND),
-        (Schedule(fast=(), slow=()), LONGEST_PAUSE),
-    ],
-)
-def test_beyond_the_schedule_the_last_wait_is_repeated(schedule: Schedule, last: timedelta) -> None:
-    assert schedule.last_wait() == last
 
 
 def test_configured_waits() -> None:

@@ -7,12 +7,12 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Domain
-from delivery.deletion import delete_recipient
+from delivery.by_hand.deletion import delete_recipient
+from delivery.courier.lookout import overdue_messages
 from delivery.models import Delivery, Endpoint, Lane, Message, Recipient
-from delivery.routing import route
+from delivery.routing.routing import route
 from delivery.tests.records import URL
 from delivery.tests.submissions import found, ids_of, receive
-from delivery.unrouted import overdue
 from fastsmtp.ids import uuid7
 
 pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
@@ -48,6 +48,25 @@ def test_one_delivery_for_each_recipient(recipient: Recipient) -> None:
         assert before <= delivery.due_at <= timezone.now()
     message.refresh_from_db()
     assert message.route_due_at is None
+
+
+@pytest.mark.parametrize("local_part", ["josé", "jose\u0301", "ĵose"])
+def test_recipients_that_differ_by_an_accent_are_two(domain: Domain, local_part: str) -> None:
+    plain, accented = (_create_recipient(domain, name) for name in ("jose", local_part))
+    route([receive(plain, accented).id])
+    deliveries = Delivery.objects.values_list("recipient_address", "recipient", "status")
+    assert set(deliveries) == {
+        ("jose@example.com", plain.id, Status.PENDING),
+        (f"{local_part}@example.com", accented.id, Status.PENDING),
+    }
+
+
+def test_addresses_of_a_catch_all_that_differ_by_an_accent_are_two(domain: Domain) -> None:
+    catch_all = _create_recipient(domain, "")
+    addresses = {"jose@example.com", "josé@example.com"}
+    route([receive(*(found(catch_all, address=address) for address in addresses)).id])
+    deliveries = Delivery.objects.values_list("recipient_address", "status")
+    assert set(deliveries) == {(address, Status.PENDING) for address in addresses}
 
 
 def test_the_lane_learns_that_something_is_due(recipient: Recipient) -> None:
@@ -121,5 +140,4 @@ def test_overdue_are_those_that_no_task_has_routed_in_time(recipient: Recipient)
     route([routed.id])
     for message, age in ((young, -10), (old, 10), (oldest, 20)):
         Message.objects.filter(id=message.id).update(route_due_at=now - timedelta(seconds=age))
-    assert overdue(10) == [oldest.id, old.id]
-    assert overdue(1) == [oldest.id]
+    assert overdue_messages().next_page() == [oldest.id, old.id]

@@ -5,11 +5,11 @@ from functools import partial
 import pytest
 from django.db import connection, transaction
 
+from delivery.courier.lookout import overdue_messages
 from delivery.models import Delivery, Endpoint, Message, Recipient
-from delivery.routing import route
+from delivery.routing.routing import route
 from delivery.tests.submissions import ids_of, receive
 from delivery.tests.threads import at_once
-from delivery.unrouted import overdue
 
 pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
 
@@ -30,9 +30,9 @@ def test_the_same_id_twice_in_one_task(recipient: Recipient) -> None:
 def test_a_routed_message_is_not_overdue(recipient: Recipient) -> None:
     message = receive(recipient)
     Message.objects.update(route_due_at=message.received_at)
-    assert overdue(10) == [message.id]
+    assert overdue_messages().next_page() == [message.id]
     route([message.id])
-    assert overdue(10) == []
+    assert overdue_messages().next_page() == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,18 +3,20 @@
 from functools import partial
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from structlog.testing import capture_logs
 
 from accounts.models import Domain
-from delivery.jobs import SMALL
-from delivery.models import Delivery, Message, Recipient
-from delivery.routing import route
+from delivery.models import Delivery, Message, RawMessage, Recipient
+from delivery.models.message import SMALL
+from delivery.routing.routing import route
 from delivery.tests.records import RAW, URL
 from delivery.tests.rules import add_rule, create_ruleset
 from delivery.tests.submissions import found, ids_of, receive
+from delivery.tests.threads import at_once
 from fastsmtp.config import config
+from fastsmtp.mail.message import ParsedMessage
 from rules.models import Rule, RuleSet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
@@ -150,6 +152,72 @@ def test_a_rule_about_bytes_that_are_gone_is_an_error_too(recipient: Recipient) 
         route([message.id])
     assert Delivery.objects.get().status == Status.PENDING
     assert "the raw message is not there" in [entry.get("error") for entry in logs]
+
+
+def test_a_fault_of_ours_is_an_error_of_its_rule_alone(
+    recipient: Recipient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(ParsedMessage, "body_text", property(fail))
+    ruleset = create_ruleset(recipient.domain, "Spam", stop_on_match=False)
+    add_rule(ruleset, "body contains works", action="drop", order=1)
+    add_rule(ruleset, "subject equals Hello", action="tag", add_tags=["seen"], order=2)
+    with capture_logs() as logs:
+        delivery = _decide(recipient)
+    assert (delivery.status, delivery.tags) == (Status.PENDING, ["seen"])
+    (entry,) = [entry for entry in logs if entry["event"] == "rule_failed"]
+    assert entry["rule"] == "Spam/1 body contains works"
+    assert entry["error"] == "internal error (RuntimeError)"
+    assert "RuntimeError: broken" in caplog.text
+
+
+def test_an_outage_is_no_error_of_a_rule(
+    recipient: Recipient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mail waits, instead of being delivered without having been judged."""
+
+    def fail(_: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    add_rule(create_ruleset(recipient.domain), "body contains works", action="drop")
+    message = receive(recipient)
+    with monkeypatch.context() as patch:
+        patch.setattr(RawMessage, "read", fail)
+        with pytest.raises(OperationalError):
+            route([message.id])
+    assert not Delivery.objects.exists()
+    route([message.id])
+    assert Delivery.objects.get().status == Status.DROPPED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_locked_while_a_mail_is_read(
+    recipient: Recipient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = []
+    read = RawMessage.read
+
+    def watch(raw: RawMessage) -> bytes | None:
+        locks.append(connection.in_atomic_block)
+        return read(raw)
+
+    monkeypatch.setattr(RawMessage, "read", watch)
+    add_rule(create_ruleset(recipient.domain), "body contains works", action="drop")
+    assert _decide(recipient).status == Status.DROPPED
+    assert locks == [False]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_that_judge_a_mail_log_it_once(recipient: Recipient) -> None:
+    add_rule(create_ruleset(recipient.domain), "header:Subject greater_than 5", action="drop")
+    ids = ids_of([receive(recipient) for _ in range(20)])
+    with capture_logs() as logs:
+        at_once(partial(route, ids), partial(route, ids))
+    failed = [entry["message"] for entry in logs if entry["event"] == "rule_failed"]
+    assert sorted(failed) == sorted(map(str, ids))
+    assert Delivery.objects.count() == len(ids)
 
 
 def test_a_large_message_is_looked_into(recipient: Recipient) -> None:

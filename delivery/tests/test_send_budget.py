@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from delivery.send_budget import SendBudget
+from delivery.courier.send_budget import SendBudget
 
 
 def test_the_sum_is_bounded_and_all_have_their_turn() -> None:

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import Domain
-from delivery.models import Delivery, Recipient
+from delivery.models import Delivery, Lane, Recipient
 from delivery.tests.records import URL, create_delivery, create_endpoint, create_message
 from fastsmtp.tests.smtp_server import SMTPServer
 
@@ -116,6 +116,26 @@ def test_not_delivered(queued: SMTPServer, fields: dict[str, object], words: str
     Delivery.objects.update(**fields)
     _, outcome, advice = _send(queued).splitlines()
     assert outcome == f"{str(fields['status']).capitalize()}: {fields['last_error']}."
+    assert words in advice
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("fields", "outcome", "words"),
+    [
+        (
+            {"last_error": "the receiver answered 410", "last_status_code": 410},
+            "Held: the receiver answered 410.",
+            "closed this webhook",
+        ),
+        ({}, "Held: by alice.", "`endpoint enable URL`"),
+    ],
+)
+def test_held(queued: SMTPServer, fields: dict[str, object], outcome: str, words: str) -> None:
+    Lane.objects.update(state=Lane.State.DISABLED, disabled_reason="by alice")
+    Delivery.objects.update(**fields)
+    _, told, advice = _send(queued).splitlines()
+    assert told == outcome
     assert words in advice
 
 

@@ -5,8 +5,8 @@ from base64 import b64decode, b64encode
 
 import pytest
 
+from delivery.bodies.signing import sign
 from delivery.models.endpoint import SECRET_LENGTH, generate_secret
-from delivery.signing import sign
 from delivery.tests.plain_jobs import KEY, SECRET
 
 BLOCK = 64  # bytes, of SHA-256

@@ -15,10 +15,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from pydantic import SecretStr
 
-from delivery.body import Body, build
-from delivery.content import read_mail
+from delivery.bodies.body import Body, build
+from delivery.bodies.content import read_mail
+from delivery.bodies.kept import Kept
 from delivery.jobs import Job
-from delivery.kept import Kept
 from delivery.models import StoredObject
 from delivery.objects.bucket import Bucket
 from delivery.objects.contents import attachment_contents

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from delivery.models import Delivery, Endpoint, Lane, Message, Recipient
-from delivery.routing import route
+from delivery.routing.routing import route
 from delivery.tests.records import create_endpoint
 from delivery.tests.submissions import ids_of, receive
 

@@ -7,10 +7,10 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Domain
-from delivery import routing
 from delivery.models import Delivery, Endpoint
+from delivery.routing import delivery_rows
+from delivery.routing.unrouted import Unrouted
 from delivery.tests.records import URL
-from delivery.unrouted import Unrouted
 from fastsmtp.ids import uuid7
 from rules.facts import Action, Verdict
 
@@ -29,6 +29,7 @@ def _row(domain: Domain, verdict: Verdict, *, recipient_url: str | None = URL) -
         rcpt_to=[[ADDRESS, str(recipient_id)]],
         mail_from="",
         from_address="",
+        internet_message_id="",
         subject="",
         size=0,
         client_ip="192.0.2.1",
@@ -39,7 +40,9 @@ def _row(domain: Domain, verdict: Verdict, *, recipient_url: str | None = URL) -
         refusal="",
         route_tries=0,
     )
-    return routing._row(message, ADDRESS, recipient_id, verdict, recipient_url, timezone.now())
+    return delivery_rows._row(
+        message, ADDRESS, recipient_id, verdict, recipient_url, timezone.now(), generation=0
+    )
 
 
 def _url_of(endpoint_id: UUID) -> str:

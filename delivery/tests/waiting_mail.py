@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from delivery.claims import Claimed, claim
+from delivery.courier.claims import Claimed, claim
 from delivery.jobs import Job
 from delivery.models import Delivery, Endpoint, Recipient
 from delivery.tests.records import RAW, create_delivery, create_message

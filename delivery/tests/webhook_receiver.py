@@ -1,5 +1,6 @@
 """A receiver of webhooks on 127.0.0.1, in threads: each path answers as it was told."""
 
+import socket
 import threading
 from collections import defaultdict, deque
 from collections.abc import Mapping
@@ -35,11 +36,13 @@ class Call:
 class WebhookReceiver:
     """`calls` in the order of their arrival. A path of which nothing was told answers 200."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, port: int = 0) -> None:
         self.calls: list[Call] = []
         self.connections = 0
         self._replies: dict[str, deque[Reply]] = defaultdict(lambda: deque([Reply()]))
         self._released: dict[str, threading.Event] = {}
+        self._indigestible: dict[bytes, Reply] = {}
+        self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         receiver = self
 
@@ -49,6 +52,12 @@ class WebhookReceiver:
             def setup(self) -> None:
                 receiver.connections += 1
                 super().setup()
+                receiver._open.add(self.connection)
+
+            def finish(self) -> None:
+                receiver._open.discard(self.connection)
+                with suppress(ConnectionError):
+                    super().finish()
 
             def do_POST(self) -> None:  # noqa: N802 - http.server calls it so
                 # The door may break off a call at any time.
@@ -58,7 +67,7 @@ class WebhookReceiver:
             def log_message(self, *_: object) -> None:
                 """The calls are the log."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
@@ -77,6 +86,10 @@ class WebhookReceiver:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        # Its threads would go on answering on the connections that they have.
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def url(self, path: str = "/") -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}{path}"
@@ -86,6 +99,10 @@ class WebhookReceiver:
         self._replies[path] = deque(
             reply if isinstance(reply, Reply) else Reply(reply) for reply in replies
         )
+
+    def choke_on(self, part: bytes, status: int) -> None:
+        """Every call with `part` in its body is answered so, at any path."""
+        self._indigestible[part] = Reply(status)
 
     def hang(self, path: str) -> None:
         """Takes calls and does not answer until `let_go`."""
@@ -107,11 +124,17 @@ class WebhookReceiver:
         headers = {name.lower(): value for name, value in request.headers.items()}
         with self._lock:
             self.calls.append(Call(request.path, headers, body))
-            replies = self._replies[request.path]
-            reply = replies.popleft() if len(replies) > 1 else replies[0]
+            reply = self._next_reply(request.path, body)
         if request.path in self._released:
             self._released[request.path].wait()
         _write(request, reply)
+
+    def _next_reply(self, path: str, body: bytes) -> Reply:
+        for part, reply in self._indigestible.items():
+            if part in body:
+                return reply
+        replies = self._replies[path]
+        return replies.popleft() if len(replies) > 1 else replies[0]
 
 
 def _write(request: BaseHTTPRequestHandler, reply: Reply) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -9,15 +10,17 @@ from typing import Any
 
 from django.utils import timezone
 
-from delivery.body import Body
+from delivery.bodies.body import Body
+from delivery.bodies.signing import sign_with_all
 from delivery.jobs import Job
+from delivery.lanes.answers import Kind, kind_of_status
 from delivery.outcome import Outcome
-from delivery.payload import EVENT
-from delivery.schedule import Kind, kind_of_status
-from delivery.signing import sign
 from fastsmtp import __version__
 from fastsmtp.http import AddressNotAllowed, Answer, Unreachable
 from fastsmtp.http.door import Door
+from fastsmtp.masking import mask_in
+
+log = logging.getLogger(__name__)
 
 LARGE = 256 * 1024  # bytes of a body that is hashed and signed in a thread
 # n8n's filter of bots refuses a bare `FastSMTP/1.0`.
@@ -30,7 +33,7 @@ async def send(door: Door, job: Job, body: Body, *, limit: timedelta) -> Outcome
         payload_hash, headers = await asyncio.to_thread(_seal, job, body, started_at)
     else:
         payload_hash, headers = _seal(job, body, started_at)
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any]
     try:
         answer = await door.post(
             job.target.url, body=body.content, headers=headers, timeout=limit.total_seconds()
@@ -40,7 +43,7 @@ async def send(door: Door, job: Job, body: Body, *, limit: timedelta) -> Outcome
     except Unreachable as error:
         facts = {"kind": Kind.FAST, "error": str(error), "was_reset": error.kind == "reset"}
     else:
-        facts = _judge(answer)
+        facts = _judge(answer, job)
     return Outcome(
         job=job,
         started_at=started_at,
@@ -52,20 +55,32 @@ async def send(door: Door, job: Job, body: Body, *, limit: timedelta) -> Outcome
 
 
 def _seal(job: Job, body: Body, now: datetime) -> tuple[str, dict[str, str]]:
-    """Hash and headers, with the signature: about 6 ms a megabyte."""
+    """Hash and headers, with the signature: about 6 ms a megabyte, twice in a rotation."""
     return hashlib.sha256(body.content).hexdigest(), _headers(job, body, now)
 
 
-def _judge(answer: Answer) -> dict[str, Any]:
+def _judge(answer: Answer, job: Job) -> dict[str, Any]:
     kind = kind_of_status(answer.status)
     return {
         "kind": kind,
         "status_code": answer.status,
         "error": "" if kind is Kind.DELIVERED else f"the receiver answered {answer.status}",
         "retry_after": retry_after(answer.headers) if kind is Kind.THROTTLED else None,
-        "response_excerpt": answer.excerpt.decode("utf-8", "replace").replace("\0", "\ufffd"),
+        "response_excerpt": _excerpt(answer, job),
         "resolved_ip": answer.address or "",
     }
+
+
+def _excerpt(answer: Answer, job: Job) -> str:
+    """What the receiver said, to be shown. Failing here must not undo what it has taken: the mail
+    would be sent again and again."""
+    try:
+        text = answer.excerpt.decode("utf-8", "replace").replace("\0", "\ufffd")
+        # Some receivers repeat the headers that they got.
+        return mask_in(text, _trusted_headers(job).values())
+    except Exception:
+        log.exception("the answer to delivery %s cannot be shown", job.delivery_id)
+        return ""
 
 
 def _headers(job: Job, body: Body, now: datetime) -> dict[str, str]:
@@ -73,28 +88,48 @@ def _headers(job: Job, body: Body, now: datetime) -> dict[str, str]:
     timestamp = int(now.timestamp())
 
     def signature(content: bytes) -> str:
-        return sign(
-            secret=job.target.secret, webhook_id=delivery_id, timestamp=timestamp, body=content
-        )
+        secrets = job.target.secrets(now)
+        return sign_with_all(secrets, webhook_id=delivery_id, timestamp=timestamp, body=content)
 
     ours = {
+        **call_headers(
+            webhook_id=delivery_id,
+            timestamp=timestamp,
+            signature=signature(body.content),
+            attempt=job.attempts,
+            event=job.event,
+        ),
         "content-type": body.content_type,
-        "user-agent": USER_AGENT,
-        "webhook-id": delivery_id,
-        "webhook-timestamp": str(timestamp),
-        "webhook-signature": signature(body.content),
-        "x-idempotency-key": delivery_id,
-        "fastsmtp-attempt": str(job.attempts),
-        "fastsmtp-event": EVENT,
         "fastsmtp-message": str(job.message_id),
         **body.headers,
     }
+    if job.replays:
+        ours["fastsmtp-replay"] = str(job.replays)
     if body.form_payload is not None:
         ours["fastsmtp-payload-signature"] = signature(body.form_payload)
-    # A rule's override never gets what the recipient's own URL is trusted with.
+    return {**_trusted_headers(job), **ours}
+
+
+def _trusted_headers(job: Job) -> Mapping[str, str]:
+    """The recipient's, for its own URL; a rule's override never gets them."""
     if job.recipient_headers and job.recipient_url == job.target.url:
-        return {**job.recipient_headers, **ours}
-    return ours
+        return job.recipient_headers
+    return {}
+
+
+def call_headers(
+    *, webhook_id: str, timestamp: int, signature: str, attempt: int, event: str
+) -> dict[str, str]:
+    """What every call of ours has, whatever it is about."""
+    return {
+        "user-agent": USER_AGENT,
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signature,
+        "x-idempotency-key": webhook_id,
+        "fastsmtp-attempt": str(attempt),
+        "fastsmtp-event": event,
+    }
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:

@@ -80,7 +80,8 @@ def _flatten(detail: Any, pointer: str) -> Iterator[tuple[str, ErrorDetail]]:
 
 
 def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
+    if "@" not in text.partition(" ")[0]:  # an address stays as it is
+        text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

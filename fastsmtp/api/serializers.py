@@ -27,12 +27,22 @@ class CleanSerializer(serializers.ModelSerializer):
     def save(self, **_: Any) -> Any:
         try:
             with transaction.atomic():
-                self.record.save()
+                self.write()
         except IntegrityError:
             # Another request took the name after `full_clean` had looked.
             raise Conflict from None
         self.instance = self.record
         return self.instance
+
+    def to_representation(self, record: Any) -> dict[str, Any]:
+        """With what `full_clean` accepted, but somebody should know."""
+        shown = super().to_representation(record)
+        warnings = getattr(record, "warnings", ())
+        return shown | {"warnings": warnings} if warnings else shown
+
+    def write(self) -> None:
+        """Saves `record`; a subclass may have more to do."""
+        self.record.save()
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
         field_class, options = super().build_standard_field(field_name, model_field)

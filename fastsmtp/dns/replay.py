@@ -10,7 +10,7 @@ slow name server can use up a pool of threads.
 import asyncio
 from collections.abc import Callable
 
-from fastsmtp.dns.answers import Answer, Lookup, Outcome, Question, TemporaryDNSError, unwrap
+from fastsmtp.dns.answers import Answer, Lookup, Outcome, Question, unwrap
 from fastsmtp.dns.resolver import Resolver
 
 # SPF may ask 1 + 10 × 11 times (RFC 7208 §4.6.4: ten `mx` of ten hosts), DKIM once per signature.
@@ -50,7 +50,7 @@ async def with_answers[T](
                 if not run.missing:
                     return result
             questions = list(run.missing)
-            outcomes = await asyncio.gather(*(_resolve(resolver, *asked) for asked in questions))
+            outcomes = await asyncio.gather(*(resolver.outcome(*asked) for asked in questions))
             answers.update(zip(questions, outcomes, strict=True))
     raise TimeoutError(f"More than {MAX_ROUNDS} rounds of lookups")
 
@@ -72,10 +72,3 @@ class _Run:
                 raise Missing(name, rdtype)
             self._answers[name, rdtype] = outcome
         return unwrap(outcome)
-
-
-async def _resolve(resolver: Resolver, name: str, rdtype: str) -> Outcome:
-    try:
-        return await resolver.resolve(name, rdtype)
-    except TemporaryDNSError as error:
-        return error

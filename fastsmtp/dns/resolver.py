@@ -96,6 +96,13 @@ class Resolver:
             outcome = await asyncio.shield(task)
         return unwrap(outcome)
 
+    async def outcome(self, name: str, rdtype: str) -> Outcome:
+        """What `resolve` comes to, the error as a value."""
+        try:
+            return await self.resolve(name, rdtype)
+        except TemporaryDNSError as error:
+            return error
+
     def peek(self, name: str, rdtype: str) -> Outcome | None:
         """What `resolve` knows without asking anybody, None if nothing."""
         question = _make_question(name, rdtype)

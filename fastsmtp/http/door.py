@@ -6,7 +6,6 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Self, cast
 
 import aiohttp
@@ -14,28 +13,23 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from fastsmtp.http.addresses import AddressNotAllowed, AddressPolicy
 from fastsmtp.http.answers import Answer, Unreachable
+from fastsmtp.http.connections import Connector, Response, WentStale
 from fastsmtp.http.failures import explain
-from fastsmtp.http.targets import Target, parse_target, resolve_name
+from fastsmtp.http.names import Names
+from fastsmtp.http.targets import Target, parse_target
 
 CONNECT_TIMEOUT = 5.0
 READ_LIMIT = 64 * 1024
 KEPT_LIMIT = 16 * 1024
 # Node closes idle connections after 5 s. A POST that crosses with the closing is lost, and cannot
-# be told from one that was handled; so we let go first.
+# be told from one that was handled; so we let go first, which makes `WentStale` rare.
 KEEPALIVE = 4.0
 DNS_TTL = 10
 
 # Headers that aiohttp would add by itself. Without Accept-Encoding nobody compresses.
 _AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
-# Apart from the loop's own threads: a name whose servers are dead holds one for many seconds.
-_LOOKUPS = ThreadPoolExecutor(max_workers=32, thread_name_prefix="dns")
-
 type Resolve = Callable[[str], Awaitable[Sequence[str]]]
-
-
-async def _resolve(host: str) -> Sequence[str]:
-    return await asyncio.get_running_loop().run_in_executor(_LOOKUPS, resolve_name, host)
 
 
 class Door:
@@ -43,7 +37,8 @@ class Door:
 
     `limit` bounds the open connections, 0 does not; it should not be below the number of calls in
     flight, because waiting for a connection counts as connecting. `resolve` gives all addresses
-    of a name or raises OSError. `tls` replaces the system's trust.
+    of a name or raises OSError; it is this machine's way (`Names`) unless given. `tls` replaces the
+    system's trust.
     """
 
     def __init__(
@@ -51,13 +46,13 @@ class Door:
         policy: AddressPolicy,
         *,
         limit: int = 0,
-        resolve: Resolve = _resolve,
+        resolve: Resolve | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._policy = policy
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                resolver=_CheckedResolver(policy, resolve),
+            connector=Connector(
+                resolver=_CheckedResolver(policy, resolve or Names().addresses),
                 ttl_dns_cache=DNS_TTL,
                 limit=limit,
                 limit_per_host=0,
@@ -65,7 +60,7 @@ class Door:
                 ssl=tls or True,
             ),
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT),
-            response_class=_Response,
+            response_class=Response,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_AUTO_HEADERS,
             auto_decompress=False,
@@ -118,13 +113,21 @@ class Door:
             duration=time.perf_counter() - started,
         )
 
-    async def _send(
+    async def _send(self, target: Target, *, body: bytes, headers: Mapping[str, str]) -> Response:
+        try:
+            return await self._send_once(target, body=body, headers=headers)
+        except WentStale:
+            # Delivery is at least once anyway, and this is no failure of the receiver: one more
+            # try, which does not count.
+            return await self._send_once(target, body=body, headers=headers)
+
+    async def _send_once(
         self, target: Target, *, body: bytes, headers: Mapping[str, str]
-    ) -> "_Response":
+    ) -> Response:
         response = await self._session.post(
             target.url, data=body, headers=headers, allow_redirects=False
         )
-        return cast(_Response, response)
+        return cast(Response, response)
 
     def _parse_and_check(self, url: str) -> Target:
         try:
@@ -163,18 +166,6 @@ class _CheckedResolver(AbstractResolver):
 
     async def close(self) -> None:
         """Holds nothing."""
-
-
-class _Response(aiohttp.ClientResponse):
-    """Remembers who answered: a short answer has given its connection back before we could ask."""
-
-    peer: str | None = None
-
-    async def start(self, connection: aiohttp.connector.Connection) -> Self:
-        if connection.transport is not None:
-            self.peer = connection.transport.get_extra_info("peername")[0]
-        await super().start(connection)
-        return self
 
 
 async def _read_excerpt(response: aiohttp.ClientResponse) -> bytes:

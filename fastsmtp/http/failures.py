@@ -1,5 +1,6 @@
 """aiohttp's exceptions, in our words."""
 
+import re
 import ssl
 
 import aiohttp
@@ -22,7 +23,16 @@ def explain(error: aiohttp.ClientError, *, host: str) -> Unreachable:
         case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
             return Unreachable(f"{host} broke the connection off", "reset")
         case _:
-            return Unreachable(f"{host} did not answer in HTTP: {error}", "protocol")
+            return Unreachable(
+                f"{host} did not answer in HTTP: {_protocol_reason(error)}", "protocol"
+            )
+
+
+def _protocol_reason(error: aiohttp.ClientError) -> str:
+    """Without the URL and the bytes of the answer, which aiohttp adds: both may hold a secret."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return re.split("[:\n]", error.message, maxsplit=1)[0]
+    return type(error).__name__
 
 
 def _tls_reason(error: ssl.SSLError) -> str:

@@ -1,6 +1,7 @@
 """From a URL that somebody typed to the host that would be called."""
 
-import socket
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
@@ -63,14 +64,18 @@ def _is_literal(host: str) -> bool:
     return True
 
 
-def resolve_name(host: str) -> list[str]:
-    """All addresses of a name, in the system's order. Blocks; raises OSError."""
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+def _look_up(host: str) -> Sequence[str]:
+    # dnspython costs 70 ms at the start, and most processes never save a URL.
+    from fastsmtp.http.names import Names
+
+    async def look_up() -> Sequence[str]:
+        return await Names().addresses(host)
+
+    return asyncio.run(look_up())
 
 
 def check_url(url: str, policy: AddressPolicy) -> str | None:
-    """For saving a URL; blocks while the name is looked up.
+    """For saving a URL; blocks while the name is looked up, for some seconds at most.
 
     Raises ValueError when it is not a usable URL and AddressNotAllowed when it leads to a refused
     address, each with one sentence. A name may be saved before its DNS exists: then the answer is
@@ -78,7 +83,7 @@ def check_url(url: str, policy: AddressPolicy) -> str | None:
     """
     target = parse_target(url)
     try:
-        addresses = [target.host] if target.is_literal else resolve_name(target.host)
+        addresses = [target.host] if target.is_literal else _look_up(target.host)
     except OSError:
         return f"{target.host} does not resolve yet"
     for address in addresses:

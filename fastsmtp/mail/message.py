@@ -15,12 +15,12 @@ from itertools import islice
 from fastsmtp.mail.attachment import Attachment, make_attachment, make_unpacked
 from fastsmtp.mail.bodies import choose_body, read_text
 from fastsmtp.mail.decoding import decode_text
-from fastsmtp.mail.headers import index_fields
+from fastsmtp.mail.headers import MAX_FIELD_OCTETS, PART_FIELDS, index_fields
 from fastsmtp.mail.html_text import make_text
 from fastsmtp.mail.invites import MAX_EVENTS, CalendarError, Event, read_events
 from fastsmtp.mail.mailboxes import HeaderMailbox, find_address, read_mailboxes
 from fastsmtp.mail.part import Part
-from fastsmtp.mail.parts import split_message
+from fastsmtp.mail.parts import SplitMessage, split_message
 from fastsmtp.mail.reply import MAX_LENGTH, SplitReply, split_reply
 from fastsmtp.mail.tnef import TNEFError, unpack
 from fastsmtp.mail.words import decode_header
@@ -30,6 +30,10 @@ MAX_CALENDARS = 5
 
 _CALENDAR_TYPES = ("text/calendar", "application/ics")
 _TNEF_TYPES = ("application/ms-tnef", "application/vnd.ms-tnef")
+# Behind these there may be parts that nobody has seen.
+_HIDING = frozenset(
+    ("too_many_parts", "too_many_delimiters", "nested_too_deep", "header_too_large")
+)
 _ADDRESS_FIELDS = ("from", "to", "cc", "bcc", "reply-to", "sender")
 
 
@@ -46,7 +50,8 @@ class ParsedMessage:
     """All text is valid UTF-8 without NUL. A field that the message lacks is ''.
 
     `headers` are all fields in order, decoded, repeats kept; the named ones are the first of
-    their name. `from_address` is the bare address of the first mailbox.
+    their name. `from_address` is the bare address of the first mailbox. What limits hid is told by
+    `has_all_headers`, `has_all_parts` and `cut_headers`: those of `headers` that are a beginning.
     """
 
     headers: tuple[tuple[str, str], ...]
@@ -60,6 +65,9 @@ class ParsedMessage:
     in_reply_to: str
     references: str
     attachments: tuple[Attachment, ...]
+    has_all_headers: bool
+    has_all_parts: bool
+    cut_headers: frozenset[tuple[str, str]]
     _fields: dict[bytes, bytes] = field(repr=False)
     _text: Part | None = field(repr=False)
     _html: Part | None = field(repr=False)
@@ -77,6 +85,11 @@ class ParsedMessage:
         """Names of fields (of the payload) that a limit cut; likewise."""
         return tuple(self._notes.truncated)
 
+    @property
+    def has_all_attachments(self) -> bool:
+        """Whether `attachments` are all: no limit hid any, and every container was opened."""
+        return self.has_all_parts and "winmail_unreadable" not in self._notes.defects
+
     @cached_property
     def addresses(self) -> dict[str, tuple[HeaderMailbox, ...]]:
         """The mailboxes of From, To, Cc, Bcc, Reply-To and Sender, by the field's name in lower
@@ -90,7 +103,7 @@ class ParsedMessage:
         if self._text is not None:
             return self._read_body(self._text, "body_text")
         text, is_whole = make_text(self.body_html)
-        if not is_whole:
+        if not is_whole or "body_html" in self._notes.truncated:
             self._notes.truncated["body_text"] = None
         return text
 
@@ -166,6 +179,9 @@ def parse(raw: bytes) -> ParsedMessage:
         in_reply_to=first.get("in-reply-to", ""),
         references=first.get("references", ""),
         attachments=_attach(others, notes),
+        has_all_headers=split.has_all_fields,
+        has_all_parts=_has_all_parts(split, fields),
+        cut_headers=_find_cut(split, headers),
         _fields=fields,
         _text=text,
         _html=html,
@@ -190,3 +206,20 @@ def _attach(parts: list[Part], notes: _Notes) -> tuple[Attachment, ...]:
                 for index, file in enumerate(files, len(attachments))
             ]
     return tuple(attachments)
+
+
+def _has_all_parts(split: SplitMessage, fields: dict[bytes, bytes]) -> bool:
+    """A field that says how to take the message apart may itself be cut, or not be there."""
+    is_structure_known = split.has_all_fields and all(
+        len(fields.get(name, b"")) < MAX_FIELD_OCTETS for name in PART_FIELDS
+    )
+    return is_structure_known and _HIDING.isdisjoint(split.defects)
+
+
+def _find_cut(
+    split: SplitMessage, headers: tuple[tuple[str, str], ...]
+) -> frozenset[tuple[str, str]]:
+    if "header_too_long" not in split.defects:
+        return frozenset()
+    fields = zip(headers, split.fields, strict=True)
+    return frozenset(header for header, (_, value) in fields if len(value) >= MAX_FIELD_OCTETS)

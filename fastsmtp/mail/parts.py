@@ -33,13 +33,15 @@ _EMPTY_LINE = re.compile(rb"\r?\n")
 class SplitMessage:
     """The fields of the message, its leaves in their order, and what was wrong with it.
 
-    `is_header_whole` tells whether no limit cut the fields.
+    `is_header_whole` tells whether no limit cut the fields, `has_all_fields` whether at least none
+    of them is missing.
     """
 
     fields: Fields
     leaves: list[Part]
     defects: list[str]
     is_header_whole: bool
+    has_all_fields: bool
 
 
 def split_message(raw: bytes) -> SplitMessage:
@@ -47,7 +49,11 @@ def split_message(raw: bytes) -> SplitMessage:
     splitter = _Splitter(raw)
     splitter.run()
     return SplitMessage(
-        splitter.root_fields, splitter.leaves, list(splitter.defects), splitter.is_header_whole
+        splitter.root_fields,
+        splitter.leaves,
+        list(splitter.defects),
+        splitter.is_header_whole,
+        splitter.has_all_fields,
     )
 
 
@@ -69,7 +75,7 @@ class _Splitter:
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.root_fields: Fields = []
-        self.is_header_whole = True
+        self.is_header_whole = self.has_all_fields = True
         self.leaves: list[Part] = []
         self.defects: dict[str, None] = {}  # a set that keeps its order
         self._open: dict[bytes, _Multipart] = {}  # by boundary, the innermost last
@@ -111,6 +117,7 @@ class _Splitter:
             self.root_fields, cuts = bound_fields(self.raw, start, end)
             problems += cuts
             self.is_header_whole = not problems
+            self.has_all_fields = problems in ([], ["header_too_long"])
             header = index_fields(self.root_fields)
         else:
             header = index_fields(split_part_fields(self.raw, start, end))

@@ -68,7 +68,7 @@ def once(data: bytes) -> Answering:
 
 @contextlib.asynccontextmanager
 async def receiving(
-    answer: Answering, *, tls: ssl.SSLContext | None = None
+    answer: Answering, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
 ) -> AsyncIterator[Receiver]:
     receiver = Receiver()
     sessions: set[asyncio.Task[None]] = set()
@@ -85,7 +85,7 @@ async def receiving(
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         sessions.add(asyncio.create_task(serve(reader, writer)))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(accept, host, 0, ssl=tls)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver

@@ -9,16 +9,19 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class SMTPServer:
-    """Keeps the envelopes that it got."""
+    """Keeps the envelopes that it got, and their sessions. `options` are those of aiosmtpd."""
 
-    def __init__(self, *, rcpt_reply: str = "250 OK", data_reply: str = "250 OK") -> None:
+    def __init__(
+        self, *, rcpt_reply: str = "250 OK", data_reply: str = "250 OK", **options: Any
+    ) -> None:
         self.rcpt_reply = rcpt_reply
         self.data_reply = data_reply
         self.envelopes: list[Envelope] = []
+        self.sessions: list[Session] = []
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port: int = listener.getsockname()[1]
         self._controller = Controller(
-            self, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=True
+            self, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=True, **options
         )
 
     async def handle_RCPT(
@@ -29,6 +32,7 @@ class SMTPServer:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.envelopes.append(envelope)
+        self.sessions.append(session)
         return self.data_reply
 
     def __enter__(self) -> Self:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 from django.db import DatabaseError, connection, models, transaction
+from django.test.utils import isolate_apps
 
 from fastsmtp.bulk import Insert, Select, placeholders, to_database
 from fastsmtp.ids import uuid7
@@ -18,26 +19,29 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
 type CountQueries = Callable[[int], AbstractContextManager[object]]
 
 
-class Specimen(models.Model):
-    """One of each kind of column that the hot path has."""
+# Apart from the installed models: others look at all of those.
+with isolate_apps("fastsmtp"):
 
-    id = models.UUIDField(primary_key=True)
-    name = models.CharField(max_length=20, unique=True)
-    text = models.TextField(default="")
-    number = models.PositiveSmallIntegerField(default=0)
-    is_odd = models.BooleanField(default=False)
-    at = models.DateTimeField(null=True)
-    data = models.JSONField(null=True)
-    content = models.BinaryField(default=b"")
-    secret = EncryptedJSONField(null=True)
-    parent = models.ForeignKey("self", on_delete=models.DO_NOTHING, null=True)
-    kind = models.CharField(max_length=5, db_default="plain")
+    class Specimen(models.Model):
+        """One of each kind of column that the hot path has."""
 
-    objects: ClassVar[models.Manager["Specimen"]] = models.Manager()
+        id = models.UUIDField(primary_key=True)
+        name = models.CharField(max_length=20, unique=True)
+        text = models.TextField(default="")
+        number = models.PositiveSmallIntegerField(default=0)
+        is_odd = models.BooleanField(default=False)
+        at = models.DateTimeField(null=True)
+        data = models.JSONField(null=True)
+        content = models.BinaryField(default=b"")
+        secret = EncryptedJSONField(null=True)
+        parent = models.ForeignKey("self", on_delete=models.DO_NOTHING, null=True)
+        kind = models.CharField(max_length=5, db_default="plain")
 
-    class Meta:
-        app_label = "fastsmtp"
-        db_table = "specimens"
+        objects: ClassVar[models.Manager["Specimen"]] = models.Manager()
+
+        class Meta:
+            app_label = "fastsmtp"
+            db_table = "specimens"
 
 
 NAMES = [field.attname for field in Specimen._meta.concrete_fields]

@@ -82,6 +82,23 @@ def test_what_is_not_http_is_a_protocol_failure(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "data",
+    [
+        b"s3cret-t0ken\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ns3cret-t0ken\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: s3cret-t0ken" + b"x" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ns3cret-t0ken\r\n",
+    ],
+)
+def test_a_protocol_failure_repeats_neither_the_answer_nor_the_url(data: bytes) -> None:
+    with pytest.raises(Unreachable) as caught:
+        post(once(data))
+    assert "did not answer in HTTP: " in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+    assert "http://" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         _silence,

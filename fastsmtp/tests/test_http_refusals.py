@@ -7,7 +7,7 @@ import pytest
 
 from fastsmtp.http import AddressNotAllowed, AddressPolicy, Answer
 from fastsmtp.http.door import Door, Resolve
-from fastsmtp.tests.http_receiver import LOOPBACK, NOTHING_INTERNAL, OK, always, receiving
+from fastsmtp.tests.http_receiver import LOOPBACK, NOTHING_INTERNAL, OK, always, once, receiving
 
 # All of them lead to 127.0.0.1 in one HTTP client or another.
 WAYS_TO_WRITE_LOOPBACK = [
@@ -35,6 +35,11 @@ WAYS_TO_WRITE_LOOPBACK = [
     "[64:ff9b::127.0.0.1]",
     "[64:ff9b:1::127.0.0.1]",
     "[2002:7f00:1::]",
+    "[2001:0:7f00:1::80ff:fffe]",
+    "[0:0:0:0:0:ffff:127.0.0.1]",
+    "[::ffff:7f00:0001]",
+    "[fe80::1%25eth0]",
+    "0.0.0.1",
     "[::1%25lo]",
     "[::1%lo]",
     "localhost",
@@ -43,6 +48,11 @@ WAYS_TO_WRITE_LOOPBACK = [
     "ⅼocalhost",
     "１２７.０.０.１",
     "127。0。0。1",
+    "127．0．0．1",
+    "127｡0｡0｡1",
+    "localhost。",
+    "[127.0.0.1]",
+    "[[::1]]",
     "①②⑦.⓪.⓪.①",
     "127%2e0.0.1",
     "%31%32%37.0.0.1",
@@ -53,6 +63,8 @@ WAYS_TO_WRITE_LOOPBACK = [
     "hook.example\\@127.0.0.1",
     "127.0.0.1\\hook.example",
     "127.0.0.1\t",
+    "127.0.0.1\r\n",
+    "\\127.0.0.1",
     "\u00ad127.0.0.1",
 ]
 
@@ -170,5 +182,25 @@ def test_our_own_port_is_refused_by_name_and_by_address() -> None:
                     with pytest.raises(AddressNotAllowed, match="belongs to FastSMTP"):
                         await door.post(receiver.url(host=host), body=b"", headers={}, timeout=20)
             assert await receiver.count_connections() == 0
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("status", [301, 307, 308])
+def test_a_redirect_to_the_inside_is_not_followed(status: int) -> None:
+    async def scenario() -> None:
+        only_two = AddressPolicy.parse(["127.0.0.2"], [])
+        async with (
+            receiving(always(OK)) as inside,
+            Door(only_two, resolve=_Names(["127.0.0.2"])) as door,
+        ):
+            head = (
+                f"HTTP/1.1 {status} Away\r\nLocation: {inside.url()}\r\nContent-Length: 0\r\n\r\n"
+            )
+            async with receiving(once(head.encode()), host="127.0.0.2") as outside:
+                url = outside.url(host="hook.example")
+                answer = await door.post(url, body=b"", headers={}, timeout=20)
+            assert answer.status == status
+            assert await inside.count_connections() == 0
 
     asyncio.run(scenario())

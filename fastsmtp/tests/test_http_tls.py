@@ -19,7 +19,11 @@ from fastsmtp.tests.http_receiver import LOOPBACK, OK, Receiver, always, receivi
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Key and self-signed certificate of hook.example in one file."""
+    return _make_certificate(tmp_path, expires_in=datetime.timedelta(days=1))
+
+
+def _make_certificate(folder: Path, *, expires_in: datetime.timedelta) -> Path:
+    """Key and self-signed certificate of hook.example in one file, valid for two days."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hook.example")])
     now = datetime.datetime.now(datetime.UTC)
@@ -29,12 +33,12 @@ def certificate(tmp_path: Path) -> Path:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now + expires_in - datetime.timedelta(days=2))
+        .not_valid_after(now + expires_in)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("hook.example")]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    path = tmp_path / "hook.pem"
+    path = folder / "hook.pem"
     path.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,
@@ -91,6 +95,14 @@ def test_a_certificate_that_proves_nothing_is_refused(
     assert isinstance(outcome, Unreachable)
     assert outcome.kind == "tls"
     assert f"TLS with {host} failed: {reason}" in outcome.reason
+    assert receiver.requests == []
+
+
+def test_an_expired_certificate_is_refused(tmp_path: Path) -> None:
+    expired = _make_certificate(tmp_path, expires_in=datetime.timedelta(days=-1))
+    outcome, receiver = _post(expired, host="hook.example", trusted=True)
+    assert isinstance(outcome, Unreachable)
+    assert outcome.reason == "TLS with hook.example failed: certificate has expired"
     assert receiver.requests == []
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from fastsmtp.masking import MASK, mask_values, unmask_values
+from fastsmtp.masking import MASK, mask_in, mask_values, unmask_values
 
 STORED = {"Authorization": "Bearer x", "X-Team": "ops"}
 
@@ -21,3 +21,16 @@ def test_what_is_left_out_goes_and_what_is_new_comes() -> None:
 def test_a_mask_without_a_stored_value_is_refused() -> None:
     with pytest.raises(ValueError, match="X-New"):
         unmask_values({"X-New": MASK}, stored=STORED)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ('{"authorization":"Bearer s3cret-t0ken"}', f'{{"authorization":"{MASK}"}}'),
+        ("token=s3cret-t0ken; s3cret-t0ken", f"token={MASK}; {MASK}"),
+        ("Bearer of good news for ops", "Bearer of good news for ops"),
+        ("", ""),
+    ],
+)
+def test_what_a_stranger_repeats_is_masked(text: str, masked: str) -> None:
+    assert mask_in(text, ["Bearer s3cret-t0ken", "ops"]) == masked

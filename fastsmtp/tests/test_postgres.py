@@ -5,10 +5,12 @@ from django.db import connection
 
 from fastsmtp.ids import uuid7
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif("connection.vendor != 'postgresql'", reason="about PostgreSQL's sessions"),
+]
 
 
-@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="about PostgreSQL's planner")
 def test_a_lookup_by_key_uses_the_index_of_an_empty_table() -> None:
     connection.close()
     ids = [uuid7() for _ in range(50)]

@@ -89,7 +89,8 @@ def test_a_data_folder_that_another_serve_uses(tmp_path: Path) -> None:
 def test_a_single_role_sets_nothing_up(tmp_path: Path) -> None:
     result = run("serve", "--worker-only", folder=tmp_path)
     assert sentences(result) == [
-        "FASTSMTP_SECRET_KEY: is not set; run `init` first to generate it."
+        "FASTSMTP_SECRET_KEY: is not set; run `init` first to generate it.",
+        "FASTSMTP_ENCRYPTION_KEY: is not set; run `init` first to generate it.",
     ]
     assert not (tmp_path / "data").exists()
 

@@ -11,6 +11,7 @@ from fastsmtp.config import Config, ConfigError
 from fastsmtp.dns_server import DNSServer
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
+EVENTS_SECRET = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
 SERVER = {
     "DATABASE_URL": "postgresql://u:p@db/name",
     "REDIS_URL": "redis://redis",
@@ -130,6 +131,30 @@ def test_all_wrong_variables_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -
         ({"DNS_SERVERS": "192.0.2.1:"}, "DNS_SERVERS"),
         ({"DNS_SERVERS": "[192.0.2.1]:53"}, "DNS_SERVERS"),
         ({"DNS_SERVERS": "[2001:db8::1]"}, "DNS_SERVERS"),
+        ({"EVENTS_GRACE": "soon"}, "EVENTS_GRACE"),
+        (
+            {"EVENTS_WEBHOOK_URL": "hooks.example", "EVENTS_WEBHOOK_SECRET": EVENTS_SECRET},
+            "EVENTS_WEBHOOK_URL",
+        ),
+        ({"EVENTS_WEBHOOK_URL": "https://hooks.example/"}, "EVENTS_WEBHOOK_SECRET"),
+        ({"EVENTS_WEBHOOK_SECRET": "a plain word"}, "EVENTS_WEBHOOK_SECRET"),
+        ({"EVENTS_WEBHOOK_SECRET": "whsec_c2hvcnQ="}, "EVENTS_WEBHOOK_SECRET"),
+        ({"EVENTS_WEBHOOK_SECRET": "whsec_not/base64!"}, "EVENTS_WEBHOOK_SECRET"),
+        ({"EVENTS_MAIL_RELAY": "smtp://relay.example"}, "EVENTS_MAIL_FROM"),
+        ({"EVENTS_MAIL_FROM": "FastSMTP"}, "EVENTS_MAIL_FROM"),
+        ({"EVENTS_MAIL_FROM": "a@b.example\nBcc: x@y.example"}, "EVENTS_MAIL_FROM"),
+        *(
+            ({"EVENTS_MAIL_RELAY": relay, "EVENTS_MAIL_FROM": "a@b.example"}, "EVENTS_MAIL_RELAY")
+            for relay in (
+                "relay.example:587",
+                "http://relay.example",
+                "smtp://",
+                "smtp://relay.example:port",
+                "smtp://relay.example/?starttls=no",
+                "smtp://user@relay.example",
+                "smtp://:password@relay.example",
+            )
+        ),
         (
             {"DATABASE_POOL_SIZE": "3", "DATABASE_POOL_MAX_OVERFLOW": "0"},
             "DATABASE_POOL_MAX_OVERFLOW",
@@ -201,6 +226,27 @@ def test_no_sentence_repeats_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         DATABASE_URL="oracle://u:canary@db/x",
         SECRET_KEY="canary",
         REDIS_URL="x://canary",
+        EVENTS_WEBHOOK_SECRET="canary",
+        EVENTS_MAIL_RELAY="smtp://user:canary@relay.example:0:0",
     )
 
     assert "canary" not in " ".join(_problems())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MESSAGE_RETENTION_DAYS",
+        "RAW_RETENTION_DAYS",
+        "DELIVERY_LOG_RETENTION_DAYS",
+        "HELD_MAX_DAYS",
+        "QUARANTINE_MAX_DAYS",
+    ],
+)
+def test_a_retention_is_some_days(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for value in ("0", "36500"):
+        _set(monkeypatch, **{name: value})
+        assert getattr(Config.read(), name.lower()) == int(value)
+    for value in ("-1", "36501", "30d"):
+        _set(monkeypatch, **{name: value})
+        assert [problem.split(":")[0] for problem in _problems()] == [f"FASTSMTP_{name}"]

@@ -1,5 +1,6 @@
 """Processes of the harness end with it, whatever ends it, and tell why they ended themselves."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.processes import Process, ProcessFailed, free_port, is_listening
+from harness.processes import Process, ProcessFailed, catches, free_port, is_listening
 from harness.waiting import wait_until
 
 SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
@@ -81,3 +82,12 @@ def test_two_workers_of_a_test_run_never_choose_the_same_port(
         return {free_port() for _ in range(300)}
 
     assert choose("gw0").isdisjoint(choose("gw1"))
+
+
+def test_a_process_that_handles_a_signal_is_told_from_one_that_ends_by_it() -> None:
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    assert catches(os.getpid(), signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, before)
+    assert not catches(os.getpid(), signal.SIGUSR1)
+    with pytest.raises(psutil.NoSuchProcess):
+        catches(2**22 + 1, signal.SIGUSR1)

@@ -59,3 +59,10 @@ def test_a_role_that_cannot_start_shows_why(stack: Stack) -> None:
         stack.wait_ready("smtp")
     stack.start("smtp")
     stack.wait_ready("smtp")
+
+
+def test_a_neighbour_works_for_the_same_installation(stack: Stack, tmp_path: Path) -> None:
+    with stack.neighbour("api", folder=tmp_path) as host:
+        assert host.api("GET", "/domains") == stack.api("GET", "/domains")
+        assert (host.is_running("api"), host.is_running("worker")) == (True, False)
+    assert stack.is_running("api")

@@ -10,12 +10,11 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import psutil
 import uvloop
-from django.db import connection
 
+from delivery.tests.database_url import database_url
 from fastsmtp.config import config
 from harness.processes import Process, free_port, is_listening, listeners
 from harness.waiting import wait_until
@@ -149,7 +148,7 @@ class ServerProcess:
             folder=folder,
             environment={
                 **os.environ,
-                "FASTSMTP_DATABASE_URL": _database_url(),
+                "FASTSMTP_DATABASE_URL": database_url(),
                 "FASTSMTP_REDIS_URL": config().broker_url,
                 "FASTSMTP_SMTP_PORT": str(self.port),
                 "FASTSMTP_SMTP_TLS_PORT": str(self.tls_port),
@@ -175,13 +174,3 @@ class ServerProcess:
 
     def log(self) -> str:
         return self.process.log.read_text()
-
-
-def _database_url() -> str:
-    """Of the test database, which is not the configured one."""
-    name: str = connection.settings_dict["NAME"]
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{name}"
-    url = config().database_url
-    assert url is not None
-    return urlsplit(url.get_secret_value())._replace(path=f"/{name}").geturl()

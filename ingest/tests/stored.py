@@ -10,4 +10,5 @@ def only_message() -> Message:
 def contents() -> list[bytes]:
     """The bytes of every message, in the order of their arrival."""
     messages = Message.objects.select_related("raw").order_by("id")
-    return [message.raw.read() for message in messages if message.raw is not None]
+    raws = [message.raw for message in messages if message.raw is not None]
+    return [content for raw in raws if (content := raw.read()) is not None]

@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Domain
+from delivery.lanes.health import LaneState
 from delivery.models import Delivery, Endpoint, Lane, Message, RawMessage
-from delivery.schedule import LaneState
 from delivery.tests.records import create_endpoint, create_message
 from harness.waiting import wait_until
 from ingest import backpressure

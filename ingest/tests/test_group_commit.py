@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from delivery.queue import accept
-from delivery.submission import Submission
+from delivery.intake.queue import accept
+from delivery.intake.submission import Submission
 from harness.waiting import wait_until
 from ingest.tests.database import writers_wait
 from ingest.tests.dialogue import begin_data, send_mail

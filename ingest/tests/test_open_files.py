@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from accounts.models import Domain
-from ingest.open_files import OTHERS
+from fastsmtp.open_files import OTHERS
 from ingest.tests.running import ServerProcess
 
 

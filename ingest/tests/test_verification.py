@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from accounts.models import Domain
-from delivery import routing
 from delivery.models import Delivery, Message, Recipient
+from delivery.routing import routing
 from fastsmtp.mail import spf
 from fastsmtp.mail.authres import read_results
 from fastsmtp.mail.tests.signing import KEY_NAME, MAIL, publish, sign

@@ -7,9 +7,8 @@ RULES_MD = Path(__file__).parents[2] / "docs" / "rules.md"
 
 
 def read_table(heading: str) -> list[list[str]]:
-    """The cells of the first table under a heading, without their backticks."""
-    lines = iter(_section(heading).splitlines())
-    rows = [line for line in lines if line.startswith("|")][2:]
+    """The cells of the last table under a heading."""
+    rows = _section(heading).rpartition("|---|\n")[2].partition("\n\n")[0].splitlines()
     assert rows
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 

@@ -83,3 +83,11 @@ def test_a_name_that_does_not_resolve_yet_is_a_warning(browser: Client, domain: 
     response = browser.post(reverse(ADD), form, follow=True)
     assert "later.invalid does not resolve yet" in response.content.decode()
     assert Rule.objects.get().webhook_url_override == "https://later.invalid/"
+
+
+def test_a_rule_that_cannot_archive_is_saved_with_a_warning(
+    browser: Client, domain: Domain
+) -> None:
+    response = browser.post(reverse(ADD), _form(domain, preserve_raw="on"), follow=True)
+    assert "until FASTSMTP_S3_BUCKET is set" in response.content.decode()
+    assert Rule.objects.get().preserve_raw

@@ -5,12 +5,15 @@ from uuid import UUID
 
 import pytest
 
-from rules.conditions import InvalidCondition, compile_condition
+from rules.conditions import OPERATORS, Condition, compile_condition
 from rules.engine import CompiledRule, CompiledRuleSet, evaluate
 from rules.facts import Action, CannotEvaluate, Facts
-from rules.fields import View
+from rules.fields import find_field
+from rules.tests.cut_mails import CUT_MAILS
 from rules.tests.documented import read_mail, read_table, unquote
 from rules.tests.facts import make_facts
+from rules.values import InvalidCondition
+from rules.view import View
 
 _SET = re.compile(r"`(stop|go)( [^`]*)?`")
 _RULE = re.compile(
@@ -39,11 +42,44 @@ def test_one_condition(row: list[str], documented_mail: Facts) -> None:
     condition = compile_condition(
         field=field, operator=operator, value=value, case_sensitive=case == "sensitive"
     )
+    _check(condition, documented_mail, expected)
+
+
+@pytest.fixture(scope="module")
+def cut_mails() -> dict[str, Facts]:
+    return {cut: make_facts(raw) for cut, raw in CUT_MAILS.items()}
+
+
+@pytest.mark.parametrize("row", read_table("Cases of a cut mail"), ids=" ".join)
+def test_a_cut_mail(row: list[str], cut_mails: dict[str, Facts]) -> None:
+    cut, field, operator, value, expected = map(unquote, row)
+    condition = compile_condition(field=field, operator=operator, value=value)
+    _check(condition, cut_mails[cut], expected)
+
+
+def _check(condition: Condition, facts: Facts, expected: str) -> None:
     if expected == "error":
         with pytest.raises(CannotEvaluate):
-            condition.holds(View(documented_mail))
+            condition.holds(View(facts))
     else:
-        assert condition.holds(View(documented_mail)) is {"yes": True, "no": False}[expected]
+        assert condition.holds(View(facts)) is {"yes": True, "no": False}[expected]
+
+
+def test_every_operator_meets_every_cut() -> None:
+    rows = [list(map(unquote, row)) for row in read_table("Cases of a cut mail")]
+    for cut, field in (
+        ("headers", "header:X-Label"),
+        ("header", "header:X-Label"),
+        ("body", "body"),
+        ("parts", "attachment_count"),
+        ("parts", "attachment_name"),
+        ("parts", "attachment_type"),
+        ("parts", "has_attachment"),
+    ):
+        shown = {row[2] for row in rows if row[:2] == [cut, field]}
+        numbers = {"greater_than", "less_than"} if cut == "headers" else set()
+        fitting = OPERATORS[find_field(field).kind] - {"regex"} - numbers
+        assert shown == fitting, (cut, field)
 
 
 @pytest.mark.parametrize("row", read_table("Refused when saved"), ids=" ".join)

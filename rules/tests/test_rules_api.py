@@ -215,3 +215,9 @@ def test_without_a_key_nothing_is_told(path: str) -> None:
         assert call(method, path + suffix, RULE, key="wrong").status_code == 401
     assert RuleSet.objects.exists()
     assert not Rule.objects.exists()
+
+
+def test_a_rule_that_cannot_archive_is_accepted_with_a_warning(path: str) -> None:
+    response = post(f"{path}/rules", {**RULE, "preserve_raw": True})
+    assert response.status_code == 201
+    assert "FASTSMTP_S3_BUCKET" in response.json()["warnings"][0]

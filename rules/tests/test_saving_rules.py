@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import Domain
+from fastsmtp.config import config
 from rules.models import Rule, RuleSet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
@@ -42,7 +43,10 @@ def _refused(ruleset: RuleSet, **fields: Any) -> dict[str, list[str]]:
         {"action": "forward", "webhook_url_override": "http://127.0.0.1:9/other"},
     ],
 )
-def test_accepted(ruleset: RuleSet, fields: dict[str, Any]) -> None:
+def test_accepted(
+    ruleset: RuleSet, fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config(), "s3_bucket", "mails")
     rule = _clean(ruleset, **fields)
     rule.save()
     assert Rule.objects.get() == rule
@@ -104,6 +108,17 @@ def test_every_wrong_field_is_told_at_once(ruleset: RuleSet) -> None:
 def test_a_url_whose_name_does_not_resolve_yet_is_a_warning(ruleset: RuleSet) -> None:
     rule = _clean(ruleset, webhook_url_override="https://later.invalid/")
     assert rule.warnings == ("later.invalid does not resolve yet",)
+
+
+def test_what_cannot_be_archived_is_a_warning(
+    ruleset: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {"webhook_url_override": "https://later.invalid/", "preserve_raw": True}
+    archive, url = _clean(ruleset, **fields).warnings
+    assert "FASTSMTP_S3_BUCKET" in archive
+    assert "later.invalid" in url
+    monkeypatch.setattr(config(), "s3_bucket", "mails")
+    assert _clean(ruleset, **fields).warnings == (url,)
 
 
 @pytest.mark.parametrize(

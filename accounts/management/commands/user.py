@@ -14,22 +14,17 @@ from fastsmtp.cli import ActionsCommand
 class Command(ActionsCommand):
     help = "Create, list and delete users, and set their passwords."
 
-    def add_actions(self, actions: Any) -> None:
-        create = actions.add_parser("create", help="create a user")
-        create.set_defaults(perform=self.create)
+    def add_actions(self) -> None:
+        create = self.action("create", self.create, "create a user")
         create.add_argument("username", metavar="NAME")
         create.add_argument("--email")
         create.add_argument("--superuser", action="store_true", help="may sign in to /admin/")
         _add_password_argument(create)
-        set_password = actions.add_parser("set-password", help="set a user's password")
-        set_password.set_defaults(perform=self.set_password)
+        set_password = self.action("set-password", self.set_password, "set a user's password")
         set_password.add_argument("username", metavar="NAME")
         _add_password_argument(set_password)
-        list_users = actions.add_parser("list", help="list all users")
-        list_users.set_defaults(perform=self.list_all)
-        list_users.add_argument("--json", action="store_true", dest="as_json")
-        delete = actions.add_parser("delete", help="delete a user")
-        delete.set_defaults(perform=self.delete)
+        self.list_action(self.list_all, "list all users")
+        delete = self.action("delete", self.delete, "delete a user")
         delete.add_argument("username", metavar="NAME")
 
     def create(
@@ -66,7 +61,7 @@ class Command(ActionsCommand):
             }
             for user in User.objects.all()
         ]
-        self.print_rows(rows, as_json=as_json)
+        self.print_rows(rows, as_json=as_json, otherwise="There are no users.")
 
     def delete(self, *, username: str, **_: object) -> None:
         _find(username).delete()

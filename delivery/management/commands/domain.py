@@ -1,12 +1,10 @@
 """Domains, by hand: `domain create example.com`."""
 
-from typing import Any
-
 from django.core.management import CommandError
 from django.db.models import Count
 
 from accounts.models import Domain
-from delivery.deletion import delete_domain
+from delivery.by_hand.deletion import delete_domain
 from delivery.management.find import find_domain
 from fastsmtp.cli import ActionsCommand
 
@@ -14,15 +12,11 @@ from fastsmtp.cli import ActionsCommand
 class Command(ActionsCommand):
     help = "Create, list and delete domains."
 
-    def add_actions(self, actions: Any) -> None:
-        create = actions.add_parser("create", help="accept mail for a domain")
-        create.set_defaults(perform=self.create)
+    def add_actions(self) -> None:
+        create = self.action("create", self.create, "accept mail for a domain")
         create.add_argument("name", metavar="NAME")
-        list_domains = actions.add_parser("list", help="list all domains")
-        list_domains.set_defaults(perform=self.list_all)
-        list_domains.add_argument("--json", action="store_true", dest="as_json")
-        delete = actions.add_parser("delete", help="delete a domain and its configuration")
-        delete.set_defaults(perform=self.delete)
+        self.list_action(self.list_all, "list all domains")
+        delete = self.action("delete", self.delete, "delete a domain and its configuration")
         delete.add_argument("name", metavar="NAME")
         delete.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -42,7 +36,7 @@ class Command(ActionsCommand):
             }
             for domain in Domain.objects.annotate(recipient_count=Count("recipients"))
         ]
-        self.print_rows(rows, as_json=as_json)
+        self.print_rows(rows, as_json=as_json, otherwise="There are no domains.")
 
     def delete(self, *, name: str, yes: bool, **_: object) -> None:
         domain = find_domain(name)

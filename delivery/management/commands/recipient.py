@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management import CommandError
 
-from delivery.deletion import delete_recipient
+from delivery.by_hand.deletion import delete_recipient
+from delivery.by_hand.relocation import save_recipient
 from delivery.management.find import find_domain, find_recipient
 from delivery.models import Recipient
 from fastsmtp.cli import ActionsCommand
@@ -13,9 +14,8 @@ from fastsmtp.cli import ActionsCommand
 class Command(ActionsCommand):
     help = "Create, list and delete recipients. A local part of * is the catch-all."
 
-    def add_actions(self, actions: Any) -> None:
-        create = actions.add_parser("create", help="post the mail of an address to a webhook")
-        create.set_defaults(perform=self.create)
+    def add_actions(self) -> None:
+        create = self.action("create", self.create, "post the mail of an address to a webhook")
         _add_address_arguments(create)
         create.add_argument("url", metavar="URL")
         create.add_argument(
@@ -26,12 +26,9 @@ class Command(ActionsCommand):
             metavar="NAME=VALUE",
             help="a header to send with every call; may be repeated",
         )
-        list_recipients = actions.add_parser("list", help="list the recipients")
-        list_recipients.set_defaults(perform=self.list_all)
+        list_recipients = self.list_action(self.list_all, "list the recipients")
         list_recipients.add_argument("domain", metavar="DOMAIN", nargs="?")
-        list_recipients.add_argument("--json", action="store_true", dest="as_json")
-        delete = actions.add_parser("delete", help="delete a recipient")
-        delete.set_defaults(perform=self.delete)
+        delete = self.action("delete", self.delete, "delete a recipient")
         _add_address_arguments(delete)
 
     def create(
@@ -44,7 +41,7 @@ class Command(ActionsCommand):
             webhook_headers=dict(_parse_header(text) for text in headers),
         )
         recipient.full_clean()
-        recipient.save()
+        save_recipient(recipient)
         self.say(f"Recipient {recipient} created: its mail goes to {url}.")
         for warning in recipient.warnings:
             self.warn(f"Warning: {warning}.")
@@ -59,12 +56,12 @@ class Command(ActionsCommand):
             {
                 "address": recipient.address,
                 "webhook_url": recipient.webhook_url,
-                "headers": ", ".join(recipient.webhook_headers),
+                "headers": ", ".join(recipient.known_headers),
                 "enabled": recipient.is_enabled,
             }
             for recipient in recipients
         ]
-        self.print_rows(rows, as_json=as_json)
+        self.print_rows(rows, as_json=as_json, otherwise="There are no recipients.")
 
     def delete(self, *, domain: str, local_part: str, **_: object) -> None:
         recipient = find_recipient(find_domain(domain), local_part)

@@ -13,8 +13,9 @@ from django.core.management import BaseCommand, CommandError
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from delivery.advice import advice_for
+from delivery.courier.advice import advice_for
 from delivery.models import Delivery
+from delivery.states import HELD, shown_status
 from fastsmtp import smtp_client
 from fastsmtp.config import config
 
@@ -103,26 +104,31 @@ def _first_outcome(message_id: UUID) -> Delivery | None:
     """The delivery once its first call is over, or as it is when the patience is."""
     delivery = None
     for delivery in _looks(message_id):
-        if delivery is not None and (delivery.last_error or not _is_fresh(delivery)):
+        if delivery is not None and (delivery.last_error or not _is_on_its_way(delivery)):
             break
     return delivery
 
 
 def _looks(message_id: UUID) -> Iterator[Delivery | None]:
     deadline = time.monotonic() + PATIENCE
-    deliveries = Delivery.objects.select_related("message").filter(message=message_id)
+    deliveries = Delivery.objects.select_related("message", "endpoint__lane").filter(
+        message=message_id
+    )
     while time.monotonic() < deadline:
         yield deliveries.first()
         time.sleep(POLL_INTERVAL)
 
 
-def _is_fresh(delivery: Delivery) -> bool:
-    return delivery.status == Delivery.Status.PENDING
+def _is_on_its_way(delivery: Delivery) -> bool:
+    return delivery.status == Delivery.Status.PENDING and shown_status(delivery) != HELD
 
 
 def _describe(delivery: Delivery) -> str:
     if delivery.delivered_at is not None:
         took = delivery.delivered_at - delivery.message.received_at
         return f"Delivered to {delivery.webhook_url} in {took.total_seconds() * 1000:.0f} ms."
+    status = shown_status(delivery)
     reason = delivery.last_error or delivery.reason
-    return f"{delivery.status.capitalize()}: {reason}." if reason else f"Still {delivery.status}."
+    if status == HELD and delivery.endpoint is not None:
+        reason = reason or delivery.endpoint.lane.disabled_reason
+    return f"{status.capitalize()}: {reason}." if reason else f"Still {status}."

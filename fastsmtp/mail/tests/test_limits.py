@@ -3,7 +3,7 @@
 import pytest
 
 from fastsmtp.mail import bodies, html_text, reply
-from fastsmtp.mail.headers import MAX_FIELD_OCTETS, MAX_FIELDS
+from fastsmtp.mail.headers import MAX_BLOCK_OCTETS, MAX_FIELD_OCTETS, MAX_FIELDS
 from fastsmtp.mail.message import MAX_CALENDARS, MAX_MAILBOXES, parse
 from fastsmtp.mail.parts import MAX_LOOKS
 from fastsmtp.mail.tests import winmail
@@ -33,6 +33,34 @@ def test_the_headers_of_a_part_are_found_behind_any_number_of_others() -> None:
     message = parse(b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n%b\r\n--x--" % fields)
     assert [a.content_type for a in message.attachments] == ["image/png"]
     assert (message.defects, message.truncated) == ((), ())
+
+
+def test_text_made_from_cut_html_is_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "MAX_OCTETS", 15)
+    message = parse("Content-Type: text/html; charset=utf-8\r\n\r\n<p>Grüße aus Köln".encode())
+    assert message.body_text == "Grüße aus"
+    assert message.truncated == ("body_html", "body_text")
+
+
+HIDING = {
+    "too many headers": b"A: b\r\n" * (MAX_FIELDS + 1) + b"\r\ntext",
+    "a large header": b"A: b\r\n" * (MAX_BLOCK_OCTETS // 6 + 1) + b"\r\ntext",
+    "a cut Content-Type": b"Content-Type: text/" + b"x" * MAX_FIELD_OCTETS + b"\r\n\r\ntext",
+}
+
+
+@pytest.mark.parametrize("raw", HIDING.values(), ids=HIDING.keys())
+def test_what_may_hide_parts(raw: bytes) -> None:
+    message = parse(raw)
+    assert not message.has_all_parts
+    assert message.has_all_headers is raw.startswith(b"Content")
+
+
+def test_a_cut_header_hides_nothing_else() -> None:
+    message = parse(b"X: " + b"x" * MAX_FIELD_OCTETS + b"\r\nY: y\r\n\r\ntext")
+    assert message.has_all_headers
+    assert message.has_all_parts
+    assert [name for name, _ in message.cut_headers] == ["X"]
 
 
 def test_lines_that_look_like_delimiters_are_counted() -> None:

@@ -10,6 +10,7 @@ from fastsmtp import broker, embedded, roles
 from fastsmtp.cli import process_count
 from fastsmtp.config import Config, config
 from fastsmtp.ports import Role, listeners, require_free
+from fastsmtp.stored_secrets import require_right_key
 from fastsmtp.supervisor import Program, Supervisor
 from fastsmtp.welcome import welcome
 
@@ -63,6 +64,7 @@ def _prepare(current: Config) -> Config:
         embedded.lock(current.data_dir)
     require_free(listeners(current, "smtp", "api"))
     call_command("migrate", interactive=False, verbosity=0)
+    require_right_key()
     return current
 
 

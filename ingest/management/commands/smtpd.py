@@ -9,8 +9,8 @@ from django.core.management import BaseCommand, CommandParser
 from fastsmtp.cli import process_count
 from fastsmtp.collector import spare_collector
 from fastsmtp.config import config
+from fastsmtp.open_files import make_room
 from fastsmtp.ports import listeners, require_free
-from ingest.open_files import make_room
 from ingest.processes import SIBLING, supervise
 from ingest.server import Server
 
@@ -40,7 +40,8 @@ class Command(BaseCommand):
 
 
 def _receive(server: Server) -> None:
-    make_room(config().smtp_max_connections)
+    connections = config().smtp_max_connections
+    make_room(connections, f"FASTSMTP_SMTP_MAX_CONNECTIONS={connections}")
     spare_collector()
     uvloop.run(_serve(server))
 

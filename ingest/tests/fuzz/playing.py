@@ -244,8 +244,10 @@ def _take_stored() -> dict[str, list[tuple[str, Mail]]]:
     found: dict[str, list[tuple[str, Mail]]] = {}
     for message in Message.objects.select_related("raw").order_by("id"):
         assert message.raw is not None
+        content = message.raw.read()
+        assert content is not None
         recipients = tuple(address for address, _ in message.rcpt_to)
-        mail = Mail(message.mail_from, recipients, message.raw.read(), message.smtputf8)
+        mail = Mail(message.mail_from, recipients, content, message.smtputf8)
         found.setdefault(message.client_ip, []).append((str(message.id), mail))
     Message.objects.all().delete()
     RawMessage.objects.all().delete()

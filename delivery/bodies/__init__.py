@@ -1,0 +1,1 @@
+"""What a call carries, in every mode, and the links in it."""

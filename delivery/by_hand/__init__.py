@@ -1,0 +1,1 @@
+"""What people do to mail, recipients and endpoints that are there already."""

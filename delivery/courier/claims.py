@@ -1,0 +1,216 @@
+"""Claims: which deliveries this process calls next.
+
+A claim is written before the call, with the try counted, so that a process that dies in the
+middle can at worst cause one call to be made again. `claim_id` fences: what comes back later is
+recorded only where the claim is still the same one.
+"""
+
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Case, F, When
+from django.utils import timezone
+
+from delivery import jobs
+from delivery.jobs import Job, Target
+from delivery.lanes import lanes
+from delivery.lanes.answers import Kind
+from delivery.lanes.health import LaneState
+from delivery.models import Attempt, Delivery, Lane
+from fastsmtp.bulk import placeholders, to_database
+from fastsmtp.crash import crash_point
+from fastsmtp.ids import uuid7
+
+MARGIN = timedelta(seconds=15)  # beyond the timeout of the call: for queueing and recording
+LANES_PER_STATEMENT = 100
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # before the first claim of all
+
+_key = to_database(Delivery._meta.pk)
+_from_key = Delivery._meta.pk.to_python
+_moment = to_database(Delivery._meta.get_field("due_at"))
+
+
+@dataclass(kw_only=True, slots=True)
+class Claimed:
+    jobs: list[Job] = field(default_factory=list)
+    # Lanes with fewer due deliveries than asked for: they have nothing more to do now.
+    dry: set[uuid.UUID] = field(default_factory=set)
+    # Lanes that may not run before a time; None: not before somebody enables them.
+    closed: dict[uuid.UUID, datetime | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A delivery that may be claimed, locked until the commit."""
+
+    id: uuid.UUID
+    endpoint_id: uuid.UUID
+    has_lost_claim: bool
+    attempts: int
+
+
+def claim(
+    slots: Mapping[uuid.UUID, int], *, timeout: timedelta, takes_lost: bool = True
+) -> Claimed:
+    """Claims up to `slots[endpoint_id]` due deliveries of each lane, in one transaction; with
+    `takes_lost` also those whose claim ran out."""
+    now = timezone.now()
+    claim_id = uuid7()
+    claimed = Claimed()
+    with transaction.atomic():
+        targets = _targets(list(slots), now)
+        limits = _limits(targets.values(), slots, now, claimed)
+        due = _lock_due(limits, now, lost_at=now if takes_lost else NEVER)
+        ends = {
+            target.endpoint_id: _end_of_claim(target, now, timeout) for target in targets.values()
+        }
+        _write(due, claim_id, ends)
+        probed = {item.endpoint_id for item in due if not targets[item.endpoint_id].is_active}
+        _start_probes({endpoint_id: ends[endpoint_id] for endpoint_id in probed})
+    crash_point("after_claim")
+    counts = Counter(item.endpoint_id for item in due)
+    claimed.dry = {id for id in slots if id not in claimed.closed}
+    claimed.dry -= {id for id, limit in limits.items() if counts[id] >= limit}
+    claimed.jobs = jobs.load([item.id for item in due], targets, claim_id, ends)
+    return claimed
+
+
+def release(jobs: Sequence[Job]) -> None:
+    """Gives back claims for which no call was made, as if they had never been."""
+    with transaction.atomic():
+        lanes.wake({job.endpoint_id for job in jobs}, at=timezone.now())
+        _end_probes([job for job in jobs if job.is_probe])
+        for claim_id, group in groupby(jobs, key=lambda job: job.claim_id):
+            Delivery.objects.filter(
+                id__in=[job.delivery_id for job in group], claim_id=claim_id
+            ).update(
+                claim_id=None,
+                claimed_until=None,
+                tries=_one_less("tries"),
+                attempts=_one_less("attempts"),
+            )
+
+
+def _one_less(column: str) -> Case:
+    """Never below 0, even where a previous version began the tries anew under the claim: the
+    statement would fail, and with it the whole batch."""
+    return Case(When(**{f"{column}__gt": 0}, then=F(column) - 1), default=0)
+
+
+def _targets(endpoint_ids: Sequence[uuid.UUID], now: datetime) -> dict[uuid.UUID, Target]:
+    """Lanes to be probed are read again under their lock: one process at a time may do that."""
+    targets = jobs.targets(endpoint_ids)
+    probed = [
+        target.endpoint_id
+        for target in targets.values()
+        if not target.is_active and not target.is_closed(now)
+    ]
+    if probed:
+        list(Lane.objects.select_for_update().filter(pk__in=probed).order_by("pk"))
+        targets |= jobs.targets(probed)
+    return targets
+
+
+def _limits(
+    targets: Iterable[Target], slots: Mapping[uuid.UUID, int], now: datetime, claimed: Claimed
+) -> dict[uuid.UUID, int]:
+    """How many may be claimed of each lane: none while it is closed, one as a probe."""
+    limits = {}
+    for target in targets:
+        if target.is_closed(now):
+            is_disabled = target.state == LaneState.DISABLED
+            claimed.closed[target.endpoint_id] = None if is_disabled else target.paused_until
+        else:
+            limits[target.endpoint_id] = slots[target.endpoint_id] if target.is_active else 1
+    return limits
+
+
+def _end_of_claim(target: Target, now: datetime, default: timedelta) -> datetime:
+    """A worker that dies silences a lane for as long as this, whatever others of the same claim
+    are allowed."""
+    own = target.timeout_seconds
+    return now + (timedelta(seconds=own) if own else default) + MARGIN
+
+
+def _lock_due(limits: Mapping[uuid.UUID, int], now: datetime, *, lost_at: datetime) -> list[_Due]:
+    """Locks due deliveries that are unclaimed, or whose claim had run out by then, the oldest of
+    each lane first.
+
+    One statement for many lanes, each with its own limit: a lane with a long backlog cannot push
+    the others out of a common one.
+    """
+    lock = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update else ""
+    one_lane = f"""SELECT * FROM (
+        SELECT id, endpoint_id, claim_id, attempts FROM deliveries
+        WHERE endpoint_id = %s AND due_at <= %s AND (claim_id IS NULL OR claimed_until <= %s)
+        ORDER BY due_at LIMIT %s {lock}) AS lane_{{}}"""
+
+    def parameters(endpoint_id: uuid.UUID, limit: int) -> list[Any]:
+        return [_key(endpoint_id), _moment(now), _moment(lost_at), limit]
+
+    due: list[_Due] = []
+    lanes = list(limits.items())
+    with connection.cursor() as cursor:
+        for start in range(0, len(lanes), LANES_PER_STATEMENT):
+            part = lanes[start : start + LANES_PER_STATEMENT]
+            cursor.execute(
+                " UNION ALL ".join(one_lane.format(number) for number in range(len(part))),
+                [value for lane in part for value in parameters(*lane)],
+            )
+            due += [
+                _Due(_from_key(id), _from_key(lane), claim_id is not None, attempts)
+                for id, lane, claim_id, attempts in cursor.fetchall()
+            ]
+    return due
+
+
+def _write(due: Sequence[_Due], claim_id: uuid.UUID, ends: Mapping[uuid.UUID, datetime]) -> None:
+    note_lost({item.id: item.attempts for item in due if item.has_lost_claim})
+    by_end = defaultdict(list)
+    for item in due:
+        by_end[ends[item.endpoint_id]].append(_key(item.id))
+    with connection.cursor() as cursor:
+        for end, keys in by_end.items():
+            cursor.execute(
+                f"""UPDATE deliveries SET claim_id = %s, claimed_until = %s, tries = tries + 1,
+                attempts = attempts + 1 WHERE id IN ({placeholders(keys)})""",
+                [_key(claim_id), _moment(end), *keys],
+            )
+
+
+def note_lost(lost: Mapping[uuid.UUID, int]) -> None:
+    """Deliveries, with their attempts, whose claim ran out: its process died before the answer was
+    known. Whoever takes the claim away notes it, under the deliveries' locks."""
+    now = timezone.now()
+    Attempt.objects.bulk_create(
+        Attempt(
+            delivery_id=id,
+            number=attempts,
+            started_at=now,
+            outcome=Kind.UNKNOWN,
+            error="the worker ended before the answer was known",
+        )
+        for id, attempts in lost.items()
+    )
+
+
+def _start_probes(ends: Mapping[uuid.UUID, datetime]) -> None:
+    """One call at a time while a lane is probed: the others wait until this one must be over."""
+    for endpoint_id, end in ends.items():
+        Lane.objects.filter(endpoint_id=endpoint_id).update(
+            state=LaneState.PROBING, paused_until=end
+        )
+
+
+def _end_probes(probes: Sequence[Job]) -> None:
+    """No call was made: the next one need not wait for the end of its claim."""
+    for job in probes:
+        Lane.objects.filter(endpoint_id=job.endpoint_id, paused_until=job.claimed_until).update(
+            state=LaneState.PAUSED, paused_until=timezone.now()
+        )

@@ -1,0 +1,103 @@
+"""The courier's end of a call: outcomes gather for a moment and are written together."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from django.db import InterfaceError, OperationalError
+
+from delivery.courier import claims, recorder
+from delivery.courier.database_threads import DatabaseThreads
+from delivery.courier.wakes import Wakes
+from delivery.jobs import Job
+from delivery.lanes.schedule import Schedule
+from delivery.outcome import Outcome
+
+log = logging.getLogger(__name__)
+
+RECORD_INTERVAL = 0.008  # seconds in which outcomes gather
+
+
+class Recording:
+    """Only on the courier's loop. Outcomes stay here until an outage of the database is over."""
+
+    def __init__(self, database: DatabaseThreads, wakes: Wakes, schedule: Schedule) -> None:
+        self._database = database
+        self._wakes = wakes
+        self._schedule = schedule
+        self._outcomes: list[Outcome] = []
+        self._unused: list[Job] = []
+        self._has_more = asyncio.Event()
+        self._may_hold_up = True
+        self._is_closed = False
+        self.on_time = asyncio.Event()  # cleared while outcomes wait for a database that is away
+        self.on_time.set()
+
+    def add(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        self._has_more.set()
+
+    def give_back(self, jobs: Iterable[Job]) -> None:
+        """They were claimed, and are not called."""
+        self._unused += jobs
+        self._has_more.set()
+
+    def hold_up_nobody(self) -> None:
+        """From now on an outage is no reason to wait: claiming must come to its end."""
+        self._may_hold_up = False
+        self.on_time.set()
+
+    def close(self) -> None:
+        """Nothing is added after this."""
+        self._is_closed = True
+        self._has_more.set()
+
+    def is_finished(self) -> bool:
+        return self._is_closed and not self._outcomes and not self._unused
+
+    async def step(self) -> None:
+        """Writes what has gathered. Raises OperationalError and InterfaceError, having kept it."""
+        await self._has_more.wait()
+        await asyncio.sleep(RECORD_INTERVAL)
+        self._has_more.clear()
+        outcomes, self._outcomes = self._outcomes, []
+        try:
+            await self._record(outcomes)
+        except (OperationalError, InterfaceError):
+            self._outcomes = outcomes + self._outcomes
+            if self._may_hold_up:
+                self.on_time.clear()
+            self._has_more.set()
+            raise
+        self.on_time.set()
+        await self._release()
+
+    async def _record(self, outcomes: list[Outcome]) -> None:
+        if not outcomes:
+            return
+        try:
+            settled = await self._database.run("record", recorder.record, outcomes, self._schedule)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            if len(outcomes) == 1:
+                log.exception("delivery %s: outcome not recorded", outcomes[0].job.delivery_id)
+                return
+            for outcome in outcomes:  # one bad row must not keep the others from being recorded
+                await self._record([outcome])
+            return
+        for item in settled:
+            if item.due_at is not None:
+                self._wakes.at(item.outcome.job.endpoint_id, item.due_at)
+
+    async def _release(self) -> None:
+        """In an outage later. What has expired by then stays as it is."""
+        unused, self._unused = self._unused, []
+        if not unused:
+            return
+        try:
+            await self._database.run("record", claims.release, unused)
+        except (OperationalError, InterfaceError):
+            self.give_back(unused)
+            raise
+        self._wakes.now({job.endpoint_id for job in unused})

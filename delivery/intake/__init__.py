@@ -1,0 +1,1 @@
+"""From a submission to a stored message: the border of the product."""

@@ -1,0 +1,1 @@
+"""Many deliveries made again in the background, behind fresh mail."""

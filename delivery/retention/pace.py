@@ -1,0 +1,28 @@
+"""How much of the time a cleanup may work: mail goes first."""
+
+import threading
+import time
+
+
+class TimeIsUp(Exception):
+    """The rest comes another time."""
+
+
+class Pace:
+    """Rests as long as it has worked, so that half of the time is everybody else's."""
+
+    LONGEST_REST = 1.0  # seconds
+
+    def __init__(self, *, seconds: float | None = None, stop: threading.Event | None = None):
+        """Ends after so many seconds, or when the event is set."""
+        self._began = time.monotonic()
+        self._deadline = None if seconds is None else self._began + seconds
+        self._stop = stop or threading.Event()
+
+    def rest(self) -> None:
+        """Between two batches. Raises TimeIsUp."""
+        now = time.monotonic()
+        is_stopped = self._stop.wait(min(now - self._began, self.LONGEST_REST))
+        self._began = time.monotonic()
+        if is_stopped or (self._deadline is not None and self._began > self._deadline):
+            raise TimeIsUp

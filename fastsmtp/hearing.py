@@ -1,0 +1,81 @@
+"""Does this worker still hear the bell?
+
+After trouble with its broker a worker can be up, connected, and hear nothing for ever. Mail flows
+all the same, a second or two late, and for just that reason nobody would notice. So it looks at the
+queue itself, on a connection of its own: tasks that wait there while it has time for them and takes
+none mean that it is deaf, and what helps is a new process.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import redis
+from celery.worker import state
+
+from fastsmtp.celery import BROKER_TIMEOUT, app
+
+log = logging.getLogger(__name__)
+
+LOOK_INTERVAL = 5.0  # seconds
+# Celery pauses for up to 30 s between its tries to connect, and needs as long to find out by itself
+# that a connection is dead.
+PATIENCE = 60.0  # seconds
+
+
+class Watch:
+    """What successive looks at the queue mean. A broker that does not answer is no deafness."""
+
+    def __init__(self) -> None:
+        self._deaf_since: float | None = None
+        self._consumed = 0
+
+    def is_deaf(self, *, waiting: int | None, consumed: int, is_busy: bool, now: float) -> bool:
+        """`waiting`: tasks in the broker, None while that cannot be known. `consumed`: those that
+        were taken since the start. `now`: seconds."""
+        has_heard = consumed != self._consumed
+        self._consumed = consumed
+        if not waiting or has_heard or is_busy:
+            self._deaf_since = None
+        elif self._deaf_since is None:
+            self._deaf_since = now
+        return self._deaf_since is not None and now - self._deaf_since >= PATIENCE
+
+
+class Hearing:
+    """`start` and `stop` once. `on_deaf` is called in a thread, and then no more."""
+
+    def __init__(self, broker_url: str, *, on_deaf: Callable[[], None]) -> None:
+        self._broker = redis.Redis.from_url(
+            broker_url, socket_timeout=BROKER_TIMEOUT, socket_connect_timeout=BROKER_TIMEOUT
+        )
+        self._on_deaf = on_deaf
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hearing", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Who is about to end takes no more tasks."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        watch = Watch()
+        while not self._stopping.wait(LOOK_INTERVAL):
+            if watch.is_deaf(
+                waiting=self._count_waiting(),
+                consumed=state.all_total_count[0],
+                is_busy=bool(len(state.reserved_requests)),
+                now=time.monotonic(),
+            ):
+                log.critical("tasks wait, and this worker hears nothing of them; it ends")
+                self._on_deaf()
+                return
+
+    def _count_waiting(self) -> int | None:
+        try:
+            return self._broker.llen(app.conf.task_default_queue)
+        except redis.RedisError:  # what publishes and what consumes tell of it
+            return None
