@@ -1,11 +1,6 @@
 """The forms in which texts are compared."""
 
-from unicodedata import normalize
-
-
-def compose(text: str) -> str:
-    """In Unicode's composed form, so that é is é however it was typed."""
-    return text if text.isascii() else normalize("NFC", text)
+from fastsmtp.unicode import compose
 
 
 def fold(text: str) -> str:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
+from fastsmtp.unicode import compose
 from rules.facts import CannotEvaluate
 from rules.fields import Kind
-from rules.forms import compose, encode, fold
+from rules.forms import encode, fold
 from rules.patterns import compile_pattern
 from rules.values import (
     find_number,

@@ -5,7 +5,7 @@ from typing import Any
 
 import re2
 
-from rules.forms import compose
+from fastsmtp.unicode import compose
 from rules.values import InvalidCondition
 
 MAX_LENGTH = 1_000  # characters

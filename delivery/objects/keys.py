@@ -5,11 +5,12 @@ every part is short enough for S3's limit of 1,024 octets. Nothing here knows wh
 """
 
 import re
-import unicodedata
 import uuid
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+
+from fastsmtp.unicode import compose
 
 MAX_PART_OCTETS = 250
 MAX_ENDING_OCTETS = 20
@@ -49,7 +50,7 @@ def unique_names(filenames: Iterable[str]) -> list[str]:
 
 def make_safe(text: str) -> str:
     """`text` as one part of a key; "" if nothing is left of it."""
-    text = _UNSAFE.sub("_", unicodedata.normalize("NFC", text)).strip(".")
+    text = _UNSAFE.sub("_", compose(text)).strip(".")
     stem, ending = _split_ending(text)
     room = MAX_PART_OCTETS - len(ending.encode())
     return stem.encode()[:room].decode(errors="ignore") + ending if text.strip("_") else ""

@@ -1,4 +1,4 @@
-"""`cleanup`: what beat does a little of each minute, now and to the end; or what it would delete."""
+"""`cleanup`: what beat does a little of each minute, to the end; or what it would delete."""
 
 import time
 from argparse import ArgumentTypeError
