@@ -16,15 +16,21 @@ def choose_body(leaves: list[Part]) -> tuple[Part | None, Part | None]:
     """The text and the HTML of the body.
 
     Plain text after HTML counts only as the alternative of it: elsewhere it is the footer that
-    a mailing list or a virus scanner added.
+    a mailing list or a virus scanner added. HTML after text counts where nothing stands between
+    them, too: behind a picture it is another text.
     """
     candidates = [part for part in leaves if _may_be_body(part)]
     text = next((part for part in candidates if part.content_type == "text/plain"), None)
     html = next((part for part in candidates if part.content_type == "text/html"), None)
-    if text and html and candidates[0] is html:
-        is_alternative = html.alternative is not None and html.alternative == text.alternative
-        text = text if is_alternative else None
-    return text, html
+    if text is None or html is None or _are_alternatives(text, html):
+        return text, html
+    if candidates[0] is html:
+        return None, html
+    return text, html if leaves.index(html) == leaves.index(text) + 1 else None
+
+
+def _are_alternatives(one: Part, other: Part) -> bool:
+    return one.alternative is not None and one.alternative == other.alternative
 
 
 def read_text(part: Part) -> tuple[str, bool]:
@@ -50,4 +56,5 @@ def _may_be_body(part: Part) -> bool:
         return False
     disposition, parameters = read_disposition(part)
     is_named = "filename" in parameters or "name" in part.parameters
-    return disposition != "attachment" and (part.is_root or not is_named)
+    has_no_other_place = part.is_root or part.alternative is not None
+    return disposition != "attachment" and (has_no_other_place or not is_named)

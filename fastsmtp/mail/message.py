@@ -99,9 +99,10 @@ class ParsedMessage:
 
     @cached_property
     def body_text(self) -> str:
-        """The plain text, made from the HTML if there is only that."""
-        if self._text is not None:
-            return self._read_body(self._text, "body_text")
+        """The plain text, made from the HTML if there is only that, or the text is blank."""
+        given = "" if self._text is None else self._read_body(self._text, "body_text")
+        if self._html is None or given.strip():
+            return given
         text, is_whole = make_text(self.body_html)
         if not is_whole or "body_html" in self._notes.truncated:
             self._notes.truncated["body_text"] = None

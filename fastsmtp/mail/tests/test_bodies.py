@@ -83,6 +83,9 @@ HTML = b"Content-Type: text/html\r\n\r\nhtml"
 IMAGE = b"Content-Type: image/png\r\n\r\nimage"
 FOOTER = b"\r\nfooter"
 LOG = b"Content-Disposition: inline; filename=log.txt\r\n\r\nlog"
+BLANK = b"\r\n \r\n"
+NAMED_PLAIN = b"Content-Type: text/plain; name=body.txt\r\n\r\nplain"
+NAMED_HTML = b"Content-Type: text/html; name=body.html\r\n\r\nhtml"
 ATTACHED = b"Content-Disposition: attachment\r\n\r\nattached"
 NESTED = (
     b"Content-Type: multipart/alternative; boundary=y\r\n\r\n--y\r\n%b\r\n--y\r\n%b\r\n--y--"
@@ -104,6 +107,10 @@ CHOICES = {
     "named text": (b"mixed", [LOG, PLAIN], "plain", "", [b"log"]),
     "attached text": (b"mixed", [ATTACHED], "", "", [b"attached"]),
     "attachment before the body": (b"mixed", [IMAGE, PLAIN], "plain", "", [b"image"]),
+    "blank text": (b"alternative", [BLANK, HTML], "html", "html", []),
+    "blank text alone": (b"mixed", [BLANK, IMAGE], " \n", "", [b"image"]),
+    "HTML behind an image": (b"mixed", [PLAIN, IMAGE, HTML], "plain", "", [b"image", b"html"]),
+    "named alternatives": (b"alternative", [NAMED_PLAIN, NAMED_HTML], "plain", "html", []),
 }
 
 
