@@ -25,7 +25,7 @@ from fastsmtp.http.door import Door
 log = logging.getLogger(__name__)
 
 QUICK = 16 * 1024  # bytes of a message whose body is made on the event loop
-SLOW_WORDS = (b"calendar", b"/ics", b"ms-tnef", b"winmail")
+SLOW_WORDS = (b"calendar", b"/ics", b".ics", b"ms-tnef", b"winmail")
 LARGE_CALLS = 2  # calls with a large message at once to one endpoint
 LARGE_BODIES = 256 * 1024 * 1024  # bytes of large bodies that are built or sent at once
 LARGE_BUILDS = 2  # large payloads that are computed at once in this process

@@ -78,6 +78,7 @@ def _choose_lines(text: str) -> tuple[list[str], bool]:
     opened: list[str] = []
     skipped = ""
     size = 0
+    is_whole = True
     for line in _LINE.finditer(_FOLD.sub("", text.replace("\r\n", "\n"))):
         mark, component = (line[1] or "").upper(), (line[2] or "").upper()
         if skipped:
@@ -86,15 +87,18 @@ def _choose_lines(text: str) -> tuple[list[str], bool]:
         if mark == "BEGIN" and component not in _COMPONENTS:
             skipped = component
             continue
+        if len(line[0]) > MAX_LINE_LENGTH:
+            is_whole = False
+            continue
         size += len(line[0])
-        if len(chosen) >= MAX_LINES or size > MAX_CHOSEN or len(line[0]) > MAX_LINE_LENGTH:
+        if len(chosen) >= MAX_LINES or size > MAX_CHOSEN:
             return [*chosen, *(f"END:{name}" for name in reversed(opened))], False
         if mark == "BEGIN":
             opened.append(component)
         elif mark == "END" and opened:
             opened.pop()
         chosen.append(line[0])
-    return chosen, True
+    return chosen, is_whole
 
 
 def _describe(event: Any, method: str) -> Event:
@@ -136,7 +140,10 @@ def _read_person(person: Any) -> tuple[str, str]:
     address = clean(str(person)).strip()
     if address[:7].lower() == "mailto:":
         address = address[7:]
-    return clean(str(getattr(person, "params", {}).get("CN", ""))), address
+    name = getattr(person, "params", {}).get("CN", "")
+    if isinstance(name, list):  # a comma that should have been quoted
+        name = ",".join(name)
+    return clean(str(name)), address
 
 
 def _find_end(event: Any) -> date | None:

@@ -125,7 +125,7 @@ class ParsedMessage:
         twice (many programs send an invitation as a part and as a file) counts once.
         """
         found: dict[Event, int] = {}
-        parts = [part for part in self.attachments if part.content_type in _CALENDAR_TYPES]
+        parts = [part for part in self.attachments if _is_calendar(part)]
         is_whole = len(parts) <= MAX_CALENDARS
         for part in parts[:MAX_CALENDARS]:
             try:
@@ -207,6 +207,12 @@ def _attach(parts: list[Part], notes: _Notes) -> tuple[Attachment, ...]:
                 for index, file in enumerate(files, len(attachments))
             ]
     return tuple(attachments)
+
+
+def _is_calendar(attachment: Attachment) -> bool:
+    return attachment.content_type in _CALENDAR_TYPES or attachment.filename.lower().endswith(
+        ".ics"
+    )
 
 
 def _has_all_parts(split: SplitMessage, fields: dict[bytes, bytes]) -> bool:

@@ -20,6 +20,7 @@ _ATTRIBUTION_START = ("On ", "Am ", "Le ", "El ")
 _ATTRIBUTION = re.compile(
     r"On\b.*\bwrote ?:|Am\b.*\bschrieb\b.*:|Le\b.*\ba écrit\s?:|El\b.*\bescribió\s?:"
     r"|.*<[^<>\s@]++@[^<>\s]++> *(?:wrote|schrieb|a écrit|escribió)\s?:"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{1,2}:[0-9]{2}\b.*<[^<>\s@]++@[^<>\s]++>\s?:"
 )
 _SEPARATOR = re.compile(
     r"[-_*]{2,} ?(?:original message|ursprüngliche nachricht|originalnachricht|message d'origine"
@@ -37,7 +38,8 @@ _BLOCK_FIELD = re.compile(
 )
 _SENT_FROM = re.compile(
     r"(?:sent from|get outlook for|gesendet (?:von|mit)|von meinem .{1,40} gesendet|envoyé (?:de|"
-    r"depuis|à partir de)|enviado desde|obtenir outlook|obtener outlook)\b.{0,100}"
+    r"depuis|à partir de)|enviado desde|obten(?:ir|ez|er|ga) outlook|holen sie sich outlook"
+    r"|outlook für \w{1,20} beziehen|sent with proton ?mail)\b.{0,100}"
 )
 
 
@@ -69,7 +71,7 @@ def split_reply(text: str) -> SplitReply:
 
 def _find_quotes(lines: list[str]) -> Iterator[tuple[int, int]]:
     """Where quotes are, with the lines that introduce them: first line, and the one behind."""
-    number = 0
+    number = first = next((n for n, line in enumerate(lines) if line.strip()), len(lines))
     while number < len(lines):
         line = lines[number].strip()
         if not line or (line[0] not in _MAY_BEGIN and line[-1] != ":"):
@@ -86,7 +88,7 @@ def _find_quotes(lines: list[str]) -> Iterator[tuple[int, int]]:
             end = _find_end_of_marks(lines, after) if is_marked else len(lines)
             yield number, end
             number = end
-        elif _is_cut(lines, number, line):
+        elif _is_cut(lines, number, line, is_first=number == first):
             yield number, len(lines)
             return
         else:
@@ -122,8 +124,8 @@ def _measure_attribution(lines: list[str], start: int) -> int:
     return 0
 
 
-def _is_cut(lines: list[str], number: int, line: str) -> bool:
-    """Whether everything from here on is an older message."""
+def _is_cut(lines: list[str], number: int, line: str, *, is_first: bool) -> bool:
+    """Whether everything from here on is an older message. A form may begin like a header block."""
     if len(line) > MAX_LINE_LENGTH:
         return False
     lower = line.lower()
@@ -132,6 +134,8 @@ def _is_cut(lines: list[str], number: int, line: str) -> bool:
     if _RULE.fullmatch(line) and number + 1 < len(lines):
         number += 1
         lower = lines[number][:MAX_LINE_LENGTH].strip().lower()
+    elif is_first:
+        return False
     if not _BLOCK_START.match(lower):
         return False
     nearby = lines[number + 1 : number + MAX_BLOCK_LINES]

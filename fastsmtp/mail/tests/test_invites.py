@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from fastsmtp.mail.invites import (
     MAX_EVENTS,
+    MAX_LINE_LENGTH,
     MAX_LINES,
     Attendee,
     CalendarError,
@@ -13,6 +14,7 @@ from fastsmtp.mail.invites import (
     read_events,
 )
 from fastsmtp.mail.mailboxes import HeaderMailbox
+from fastsmtp.mail.message import parse
 
 
 def write(*lines: str, method: str = "REQUEST") -> str:
@@ -74,6 +76,13 @@ def test_a_time_is_iso_8601(line: str, start: str | None) -> None:
     assert read("UID:1", line).start == start
 
 
+def test_a_file_is_known_by_its_name() -> None:
+    header = "Content-Type: application/octet-stream; name=Invite.ICS"
+    disposition = "Content-Disposition: attachment"
+    mail = parse(f"{header}\r\n{disposition}\r\n\r\n{write('UID:1')}".encode())
+    assert [(index, event.uid) for index, event in mail.events] == [(0, "1")]
+
+
 def test_a_duration_tells_the_end() -> None:
     assert read("DTSTART:20250106T100000Z", "DURATION:PT90M").end == "2025-01-06T11:30:00+00:00"
 
@@ -116,6 +125,15 @@ def test_lines_with_many_parameters_are_cut() -> None:
     )
     assert not is_whole
     assert 0 < len(events[0].attendees) < 100
+
+
+def test_a_line_that_is_too_long_hides_no_other() -> None:
+    (event,), is_whole = read_events(write("SUMMARY:" + "x" * MAX_LINE_LENGTH, "UID:1"))
+    assert (event.summary, event.uid, is_whole) == ("", "1", False)
+
+
+def test_a_comma_in_a_name_that_is_not_quoted() -> None:
+    assert read("ATTENDEE;CN=Doe, John:mailto:john@b").attendees[0].name == "Doe, John"
 
 
 def test_too_many_lines_are_cut() -> None:

@@ -17,6 +17,7 @@ ATTRIBUTIONS = [
     "Le 06/01/2025 à 10:00, Ada Example a écrit\xa0:",
     "El lun, 6 ene 2025 a las 10:00, Ada Example (<ada@example.org>)\nescribió:",
     "Ada Example <ada@example.org> wrote:",
+    "2025-01-06 10:00 GMT+01:00 Ada Example <ada@example.org>:",
 ]
 
 
@@ -74,7 +75,10 @@ def test_a_signature_ends_at_the_quote(mark: str) -> None:
 @pytest.mark.parametrize(
     "line",
     ["Sent from my iPhone", "Von meinem iPhone gesendet", "Envoyé de mon iPhone",
-     "Enviado desde mi iPhone", "Get Outlook for iOS<https://aka.ms/o0ukef>"],
+     "Enviado desde mi iPhone", "Get Outlook for iOS<https://aka.ms/o0ukef>",
+     "Outlook für iOS beziehen<https://aka.ms/o0ukef>", "Sent with Proton Mail secure email.",
+     "Holen Sie sich Outlook für Android<https://aka.ms/AAb9ysg>",
+     "Obtenez Outlook pour iOS<https://aka.ms/o0ukef>"],
 )  # fmt: skip
 def test_what_a_telephone_adds_is_a_signature(line: str) -> None:
     reply = split_reply(f"Yes.\n\n{line}\n\n{OLD}")
@@ -88,6 +92,7 @@ def test_what_a_telephone_adds_is_a_signature(line: str) -> None:
         "Sent from my iPhone, this line goes on.\nAnd the text too.",
         "From: is a word\nthat begins a line",
         "a -- b\n---\nc",
+        "From: Ada\nDate: Monday\nTo: the office\nRooms: 2",
         "On " + "x" * 5000 + " wrote:",
         "",
     ],
