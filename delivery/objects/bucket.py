@@ -91,6 +91,8 @@ class Bucket:
             Key=key,
             Body=content,
             ContentType=content_type,
+            # A sender's HTML is saved by browsers, not shown: it would run as a page of the bucket.
+            ContentDisposition="attachment",
             Metadata={OWNER: owner},
             **condition,
         )

@@ -56,6 +56,7 @@ def test_a_presigned_link_works(
     (attachment,) = receiver.calls[0].payload["attachments"]
     with urllib.request.urlopen(attachment["presigned_url"]) as answer:
         assert answer.read() == b"%PDF"
+        assert answer.headers["Content-Disposition"] == "attachment"
 
 
 def test_without_the_bucket_it_goes_inline(
