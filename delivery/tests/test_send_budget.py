@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from delivery.courier.send_budget import SendBudget
+from delivery.courier.send_budget import SendBudget, Share
 
 
 def test_the_sum_is_bounded_and_all_have_their_turn() -> None:
@@ -13,7 +13,7 @@ def test_the_sum_is_bounded_and_all_have_their_turn() -> None:
 
     async def send(budget: SendBudget, number: int, size: int) -> None:
         nonlocal peak
-        with await budget.take(size):
+        with await budget.take(size, str(number)):
             order.append(number)
             peak = max(peak, budget.used)
             await asyncio.sleep(0)
@@ -29,11 +29,78 @@ def test_the_sum_is_bounded_and_all_have_their_turn() -> None:
     assert 60 < peak <= 100
 
 
+async def _try(budget: SendBudget, size: int, owner: str) -> Share | None:
+    """What there is without waiting."""
+    try:
+        async with asyncio.timeout(0.01):
+            return await budget.take(size, owner)
+    except TimeoutError:
+        return None
+
+
+def test_an_owner_leaves_as_much_as_he_holds() -> None:
+    async def run() -> None:
+        budget = SendBudget(100)
+        for _ in range(5):
+            assert await _try(budget, 10, "one")
+        assert await _try(budget, 10, "one") is None
+        for _ in range(3):
+            assert await _try(budget, 10, "two")
+        assert await _try(budget, 10, "two") is None
+        assert await _try(budget, 10, "three")
+
+    asyncio.run(run())
+
+
+def test_nobody_waits_behind_who_waits_for_himself() -> None:
+    async def run() -> None:
+        budget = SendBudget(100)
+        first = await budget.take(50, "one")
+        greedy = asyncio.create_task(budget.take(40, "one"))
+        (await budget.take(40, "two")).resize(0)
+        assert not greedy.done()
+        first.resize(0)
+        (await greedy).resize(0)
+        assert budget.used == 0
+
+    asyncio.run(run())
+
+
+def test_a_large_one_is_not_overtaken_for_ever() -> None:
+    async def run() -> None:
+        budget = SendBudget(100)
+        first = await budget.take(30, "one")
+        large = asyncio.create_task(budget.take(90, "two"))
+        await asyncio.sleep(0)
+        assert await _try(budget, 10, "three") is None
+        first.resize(0)
+        (await large).resize(0)
+        assert budget.used == 0
+
+    asyncio.run(run())
+
+
+def test_whose_turn_comes_as_he_goes_takes_nothing() -> None:
+    async def run() -> None:
+        budget = SendBudget(100)
+        first = await budget.take(100, "one")
+        second = asyncio.create_task(budget.take(100, "two"))
+        await asyncio.sleep(0)
+        first.resize(0)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        assert budget.used == 0
+        assert await _try(budget, 100, "two")
+
+    asyncio.run(run())
+
+
 def test_what_is_larger_than_all_of_it_goes_alone() -> None:
     async def run() -> None:
         budget = SendBudget(100)
-        with await budget.take(500):
-            other = asyncio.create_task(budget.take(1))
+        with await budget.take(500, "one"):
+            other = asyncio.create_task(budget.take(1, "two"))
             await asyncio.sleep(0.01)
             assert not other.done()
         with await other:
@@ -45,9 +112,9 @@ def test_what_is_larger_than_all_of_it_goes_alone() -> None:
 def test_a_body_counts_as_what_it_became() -> None:
     async def run() -> None:
         budget = SendBudget(100)
-        with await budget.take(50) as share:
+        with await budget.take(50, "one") as share:
             share.resize(300)
-            other = asyncio.create_task(budget.take(50))
+            other = asyncio.create_task(budget.take(50, "two"))
             await asyncio.sleep(0.01)
             assert not other.done()
             share.resize(20)
@@ -59,18 +126,18 @@ def test_a_body_counts_as_what_it_became() -> None:
 
 def test_it_is_given_back_whatever_happens() -> None:
     async def fail(budget: SendBudget) -> None:
-        with await budget.take(100):
+        with await budget.take(100, "one"):
             raise RuntimeError
 
     async def run() -> None:
         budget = SendBudget(100)
         with pytest.raises(RuntimeError):
             await fail(budget)
-        with await budget.take(100), pytest.raises(TimeoutError):
+        with await budget.take(100, "one"), pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
-                await budget.take(100)
+                await budget.take(100, "two")
         assert budget.used == 0
-        with await budget.take(100):
+        with await budget.take(100, "one"):
             assert budget.used == 100
 
     asyncio.run(run())
