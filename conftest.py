@@ -15,14 +15,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
-from dotenv import dotenv_values
 
 ROOT_KEY = "fsmtp_test-root-key-0123456789"
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
 # A developer's .env is not for tests.
-for _name in dotenv_values(".env"):
-    os.environ.setdefault(_name, "")
+os.environ["FASTSMTP_ENV_FILE"] = os.devnull
 
 
 def _make_run_dir() -> Path:

@@ -1,17 +1,17 @@
 """Django's system checks for what would otherwise go wrong in silence."""
 
 import re
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from django.core.checks import CheckMessage, Warning
-from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 
-from fastsmtp.config import PREFIX, Config
+from fastsmtp.config import PREFIX, Config, find_sources
 
 # Read before there is a configuration, by tests and by child processes.
-_INTERNAL = frozenset({"COMMAND", "CRASH_AT", "PARENT_PID", "TEST_RUN_DIR"})
+_INTERNAL = frozenset({"COMMAND", "CRASH_AT", "ENV_FILE", "PARENT_PID", "TEST_RUN_DIR"})
 
 # Kubernetes announces each service of the namespace to every pod, and ours begin with our name.
 _SERVICE_LINK = re.compile(
@@ -21,10 +21,7 @@ _SERVICE_LINK = re.compile(
 
 def check_variable_names(**_: Any) -> list[CheckMessage]:
     """fastsmtp.W001: a variable with our prefix that nothing reads is most likely misspelt."""
-    variables = {
-        **DotEnvSettingsSource(Config, env_file=".env").env_vars,
-        **EnvSettingsSource(Config).env_vars,
-    }
+    variables = ChainMap(*(dict(source.env_vars) for source in find_sources(Config).values()))
     return [
         Warning(
             f"{name} is not a variable of FastSMTP.", hint=_suggestion(name), id="fastsmtp.W001"

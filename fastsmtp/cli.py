@@ -5,9 +5,14 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import structlog
 from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError
 from django.core.management.base import CommandParser
+
+from fastsmtp.checks import check_variable_names
+
+log = structlog.get_logger()
 
 THE_COMMAND = "the command"  # who did it, where the log and the records tell who
 
@@ -59,6 +64,17 @@ class ActionsCommand(BaseCommand):
             self.say(align([list(rows[0]), *(list(row.values()) for row in rows)]))
         else:
             self.say(otherwise)
+
+
+class EarlyCommand(BaseCommand):
+    """A command that is there before the database is. Of Django's checks it makes only that of our
+    variables, and tells the log."""
+
+    requires_system_checks = ("variables",)
+
+    def check(self, *_: Any, **__: Any) -> None:
+        for warning in check_variable_names():
+            log.warning(warning.msg, hint=warning.hint)
 
 
 def process_count(text: str) -> int:

@@ -40,8 +40,8 @@ class Program:
 
     @classmethod
     def of_ours(cls, name: str, *arguments: str) -> Self:
-        """One of our own commands."""
-        return cls(name, [sys.executable, "-P", "-m", "fastsmtp", *arguments])
+        """One of our own commands, which leaves the checks to its parent."""
+        return cls(name, [sys.executable, "-P", "-m", "fastsmtp", *arguments, "--skip-checks"])
 
 
 class _Child:

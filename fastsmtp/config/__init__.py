@@ -1,13 +1,12 @@
 """The FASTSMTP_* variables: typed, read once, all mistakes reported together.
 
-Sources, strongest first: the environment, `.env` in the current folder, `fastsmtp.env` in
-`FASTSMTP_DATA_DIR` (written by the first start). `docs/configuration.md` explains every variable.
-
-`variables` are the fields, `types` how their text is read, `checks` what they have to be, and
-`configuration` what follows from them.
+`docs/configuration.md` explains every variable. `variables` are the fields, `sources` where they
+are written, `types` how their text is read, `checks` what they have to be, and `configuration` what
+follows from them.
 """
 
-from fastsmtp.config.configuration import Config, ConfigError, config, secrets_file
+from fastsmtp.config.configuration import Config, ConfigError, config
+from fastsmtp.config.sources import find_sources, secrets_file
 from fastsmtp.config.types import parse_duration
 from fastsmtp.config.variables import DEFAULT_RETRY_SCHEDULE, PREFIX
 
@@ -17,6 +16,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "config",
+    "find_sources",
     "parse_duration",
     "secrets_file",
 ]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import SecretStr, ValidationInfo, field_validator
 
 from fastsmtp.config.variables import Variables
 from fastsmtp.crypto import parse_keys
@@ -22,16 +22,6 @@ MIN_CONNECTIONS = 9  # of one process: a courier has seven threads that use it, 
 class CheckedVariables(Variables):
     """Each check says in a sentence what is wrong. Variables are checked in the order in which they
     stand in `Variables`; those before are in `info.data` if they are right."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
-        # Compose files pass empty variables on. An empty retry schedule, however, means none.
-        return {
-            name: value
-            for name, value in values.items()
-            if value != "" or name == "webhook_retry_schedule"
-        }
 
     @field_validator("data_dir")
     @classmethod

@@ -1,17 +1,15 @@
 """The configuration of a process: what follows from the variables, and where they are read."""
 
-import os
 import socket
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from fastsmtp.config.checks import CheckedVariables
-from fastsmtp.config.variables import PREFIX, default_data_dir
+from fastsmtp.config.variables import PREFIX
 from fastsmtp.database import DatabaseURL
 from fastsmtp.http import AddressPolicy
 from fastsmtp.mail_relay import MailRelay
@@ -92,19 +90,10 @@ class Config(CheckedVariables):
     @classmethod
     def read(cls) -> Self:
         """Reads every source; raises `ConfigError` with one sentence for each wrong variable."""
-        name = f"{PREFIX}DATA_DIR"
-        chosen = os.environ.get(name) or dotenv_values(".env").get(name) or default_data_dir()
-        data_dir = Path(chosen).expanduser()
         try:
-            # The later file wins, the environment wins over both.
-            return cls(_env_file=(secrets_file(data_dir), ".env"))
+            return cls()
         except ValidationError as error:
             raise ConfigError([_sentence(item) for item in error.errors()]) from None
-
-
-def secrets_file(data_dir: Path) -> Path:
-    """Where the first start of an embedded installation writes what it generated."""
-    return data_dir / "fastsmtp.env"
 
 
 def _sentence(error: Any) -> str:

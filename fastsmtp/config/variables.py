@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from fastsmtp.config.sources import default_data_dir, find_sources
 from fastsmtp.config.types import (
     Days,
     DNSServerList,
@@ -25,16 +26,21 @@ PREFIX = "FASTSMTP_"
 DEFAULT_RETRY_SCHEDULE = "5m,30m,2h,5h,10h,14h,20h,24h"
 
 
-def default_data_dir() -> Path:
-    """The XDG data folder of the user (freedesktop.org, Base Directory Specification)."""
-    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "fastsmtp"
-
-
 class Variables(BaseSettings):
     """Field `smtp_port` is variable `FASTSMTP_SMTP_PORT`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", validate_default=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return tuple(find_sources(settings_cls).values())
 
     data_dir: Path = Field(default_factory=default_data_dir)
     instance_id: str = Field(

@@ -74,6 +74,17 @@ def test_a_secret_that_is_missing_later_is_added_to_the_others(
     assert after.encryption_key == before.encryption_key
 
 
+def test_an_empty_variable_is_no_missing_secret(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = prepare(Config.read())
+    text = (data_dir / "fastsmtp.env").read_text()
+    monkeypatch.setenv("FASTSMTP_ENCRYPTION_KEY", "")
+    after = prepare(Config.read())
+    assert (data_dir / "fastsmtp.env").read_text() == text
+    assert after.encryption_key == before.encryption_key
+
+
 @pytest.mark.parametrize(
     ("host", "is_opened"), [("127.0.0.1", True), ("::1", True), ("0.0.0.0", False)]
 )

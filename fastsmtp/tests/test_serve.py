@@ -32,6 +32,7 @@ class Serve:
                 "FASTSMTP_SMTP_HOST": "127.0.0.1",
                 "FASTSMTP_SMTP_PORT": str(free_port()),
                 "FASTSMTP_API_PORT": str(self.api_port),
+                "FASTSMTP_SMTP_PROT": "25",
             },
             stdout=self._output.open("w"),
             stderr=subprocess.STDOUT,
@@ -77,6 +78,7 @@ def test_a_stop_is_clean_and_a_kill_leaves_nothing_either(tmp_path: Path) -> Non
         processes = serve.wait_until_up()
         assert serve.ask("ready?include_smtp")["broker"] == "ok"
         assert "./dev domain create example.com" in serve.said()
+        assert serve.said().count("FASTSMTP_SMTP_PROT is not a variable") == 1  # not by each role
         _arbiter(serve, processes).kill()
         wait_until(lambda: "api ended, starting it again" in serve.said())
         wait_until(lambda: _answers(serve), timeout=60)

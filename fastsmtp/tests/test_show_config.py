@@ -37,6 +37,21 @@ def test_every_variable_is_there_with_its_source(
     assert (rows["FASTSMTP_LOG_FORMAT"]["source"]) == "default"
 
 
+def test_what_is_empty_is_no_source_but_for_the_schedule(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FASTSMTP_DATA_DIR", str(tmp_path))
+    (tmp_path / "fastsmtp.env").write_text("FASTSMTP_API_PORT=1001\n")
+    for name in ("API_PORT", "PUBLIC_URL", "WEBHOOK_RETRY_SCHEDULE"):
+        monkeypatch.setenv(f"FASTSMTP_{name}", "")
+    rows = shown()
+    assert rows["FASTSMTP_API_PORT"]["value"] == "1001"
+    assert rows["FASTSMTP_API_PORT"]["source"] == "fastsmtp.env"
+    assert rows["FASTSMTP_PUBLIC_URL"]["source"] == "default"
+    assert rows["FASTSMTP_WEBHOOK_RETRY_SCHEDULE"]["value"] == ""
+    assert rows["FASTSMTP_WEBHOOK_RETRY_SCHEDULE"]["source"] == "environment"
+
+
 def test_lists_and_durations_are_shown_as_they_are_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

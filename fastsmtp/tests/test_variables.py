@@ -220,6 +220,44 @@ def test_the_environment_wins_over_dotenv_and_that_over_the_generated_file(
     assert (config.api_port, config.smtp_port, config.smtp_tls_port) == (1001, 2002, 3003)
 
 
+def test_what_is_empty_hides_nothing_that_is_set_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "fastsmtp.env").write_text(
+        "FASTSMTP_API_HOST=127.0.0.1\nFASTSMTP_API_PORT=1001\n"
+    )
+    (tmp_path / ".env").write_text("FASTSMTP_SMTP_PORT=2002\nFASTSMTP_API_PORT=\n")
+    _set(monkeypatch, API_HOST="", SMTP_PORT="", INSTANCE_ID="")
+
+    config = Config.read()
+
+    assert (config.api_host, config.api_port, config.smtp_port) == ("127.0.0.1", 1001, 2002)
+    assert "instance_id" not in config.model_fields_set
+
+
+def test_an_empty_data_dir_hides_none_either(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"FASTSMTP_DATA_DIR={tmp_path / 'elsewhere'}\n")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "fastsmtp.env").write_text("FASTSMTP_API_PORT=1001\n")
+    _set(monkeypatch, DATA_DIR="")
+
+    config = Config.read()
+
+    assert (config.data_dir, config.api_port) == (tmp_path / "elsewhere", 1001)
+
+
+def test_an_empty_schedule_wins_over_one_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("FASTSMTP_WEBHOOK_RETRY_SCHEDULE=5m\n")
+    _set(monkeypatch, WEBHOOK_RETRY_SCHEDULE="")
+
+    assert Config.read().webhook_retry_schedule == []
+
+
 def test_no_sentence_repeats_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     _set(
         monkeypatch,

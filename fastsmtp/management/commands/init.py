@@ -3,18 +3,18 @@
 import shlex
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser, call_command
+from django.core.management import CommandError, CommandParser, call_command
 
 from accounts.models import Domain, User
 from fastsmtp import embedded, self_signed
+from fastsmtp.cli import EarlyCommand
 from fastsmtp.config import Config, ConfigError, config, secrets_file
 from fastsmtp.self_signed import FolderInUse, KeyPair
 from fastsmtp.welcome import EXAMPLE_WEBHOOK
 
 
-class Command(BaseCommand):
+class Command(EarlyCommand):
     help = "Sets up an installation. It may be run again: what is there stays."
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser, call_command
+from django.core.management import CommandError, CommandParser, call_command
 from django.db import connections
 
 from accounts.models import Domain
 from fastsmtp import broker, embedded, roles
-from fastsmtp.cli import process_count
+from fastsmtp.cli import EarlyCommand, process_count
 from fastsmtp.config import Config, config
 from fastsmtp.ports import Role, listeners, require_free
 from fastsmtp.stored_secrets import require_right_key
@@ -15,12 +15,11 @@ from fastsmtp.supervisor import Program, Supervisor
 from fastsmtp.welcome import welcome
 
 
-class Command(BaseCommand):
+class Command(EarlyCommand):
     help = (
         "Runs all of FastSMTP: SMTP server, API and admin, delivery worker, scheduler. "
         "With an option only that part, in this process."
     )
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         only = parser.add_mutually_exclusive_group()

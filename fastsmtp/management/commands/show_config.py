@@ -1,27 +1,23 @@
 """`show_config`: what every variable is, and where that comes from."""
 
 import json
-import os
 import re
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.core.management import BaseCommand, CommandParser
-from dotenv import dotenv_values
+from django.core.management import CommandParser
 from pydantic import SecretStr
 
-from fastsmtp.cli import align
-from fastsmtp.config import PREFIX, Config, config, secrets_file
+from fastsmtp.cli import EarlyCommand, align
+from fastsmtp.config import PREFIX, Config, config, find_sources
 from fastsmtp.masking import MASK
 
 _PASSWORD = re.compile(r"(://[^:@/?#]*):[^/?#]*@")
 _OPTION = re.compile(r"([?&][^=&]*(?:pass|key|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
 
 
-class Command(BaseCommand):
+class Command(EarlyCommand):
     help = "Shows every setting, its value (secrets are masked) and its source."
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", dest="as_json")
@@ -35,21 +31,14 @@ class Command(BaseCommand):
 
 
 def _rows(current: Config) -> list[dict[str, str]]:
-    sources: dict[str, Mapping[str, str | None]] = {
-        "environment": os.environ,
-        ".env": dotenv_values(".env"),
-        "fastsmtp.env": dotenv_values(secrets_file(current.data_dir)),
-    }
+    sources = {name: source() for name, source in find_sources(Config).items()}
     return [
         {
-            "variable": variable,
+            "variable": PREFIX + field.upper(),
             "value": _shown(getattr(current, field)),
-            "source": next(
-                (name for name, held in sources.items() if held.get(variable)), "default"
-            ),
+            "source": next((name for name, held in sources.items() if field in held), "default"),
         }
         for field in Config.model_fields
-        for variable in [PREFIX + field.upper()]
     ]
 
 
