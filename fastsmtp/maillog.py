@@ -127,13 +127,14 @@ def endpoint_changed(
     )
 
 
-def secret_rotated(*, endpoint_id: UUID, url: str, until: datetime | None) -> None:
+def secret_rotated(*, endpoint_id: UUID, url: str, until: datetime | None, by: str) -> None:
     """An endpoint has a new signing secret; the one before signs beside it until then."""
     log.info(
         "secret_rotated",
         endpoint=str(endpoint_id),
         host=urlsplit(url).hostname,
         previous_until=until and until.isoformat(),
+        **_known(by=by),
     )
 
 

@@ -93,4 +93,4 @@ REST_FRAMEWORK: dict[str, Any] = {
     "UNAUTHENTICATED_USER": None,
 }
 
-LOGGING_CONFIG = None  # fastsmtp.maillog.configure_logging() does it, for every role alike
+LOGGING_CONFIG = None  # fastsmtp.logs.configure_logging() does it, for every role alike

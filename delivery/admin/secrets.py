@@ -81,7 +81,7 @@ class SigningSecretPages(ModelAdmin):
         endpoint = self.get_object(request, object_id)
         if endpoint is None:
             raise Http404
-        endpoint = rotate_secret(endpoint, grace=form.cleaned_data["grace"])
+        endpoint = rotate_secret(endpoint, grace=form.cleaned_data["grace"], by=str(request.user))
         self.log_change(request, endpoint, "Rotated the signing secret.")
         return leave_dialog(request, _secret_page(endpoint.pk))
 

@@ -17,7 +17,9 @@ MAX_GRACE = timedelta(days=30)
 LOST = "No key of FASTSMTP_ENCRYPTION_KEY opens this secret; rotate it for a new one."
 
 
-def rotate_secret(endpoint: Endpoint, *, grace: timedelta = DEFAULT_GRACE) -> Endpoint:
+def rotate_secret(
+    endpoint: Endpoint, *, grace: timedelta = DEFAULT_GRACE, by: str = ""
+) -> Endpoint:
     """Returns the endpoint with its new secret. The one before signs until `grace` is over; with
     none it stops at once. Raises ValueError, and Endpoint.DoesNotExist if it was deleted."""
     if not timedelta(0) <= grace <= MAX_GRACE:
@@ -33,7 +35,7 @@ def rotate_secret(endpoint: Endpoint, *, grace: timedelta = DEFAULT_GRACE) -> En
             update_fields=["secret", "previous_secret", "previous_secret_expires_at", "updated_at"]
         )
     maillog.secret_rotated(
-        endpoint_id=rotated.id, url=rotated.url, until=rotated.previous_secret_expires_at
+        endpoint_id=rotated.id, url=rotated.url, until=rotated.previous_secret_expires_at, by=by
     )
     return rotated
 

@@ -27,5 +27,10 @@ _thin = definition("thin")
 def checked(body: Body, *, is_thin: bool = False) -> dict[str, Any]:
     """What the receiver is told; raises ValidationError unless it keeps to the schema."""
     payload: dict[str, Any] = json.loads(body.form_payload or body.content)
-    (_thin if is_thin else _whole).validate(payload)
+    require_form(payload, is_thin=is_thin)
     return payload
+
+
+def require_form(payload: dict[str, Any], *, is_thin: bool = False) -> None:
+    """Raises ValidationError."""
+    (_thin if is_thin else _whole).validate(payload)

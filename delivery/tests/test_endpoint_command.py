@@ -1,4 +1,4 @@
-"""`endpoint list`, `show`, `set` and `rotate-secret`."""
+"""`endpoint list`, `show`, `set`, `test` and `rotate-secret`."""
 
 import json
 from datetime import timedelta
@@ -13,6 +13,7 @@ from accounts.models import Domain
 from delivery.bodies.signing import key_as_text
 from delivery.models import Endpoint
 from delivery.tests.records import URL, create_endpoint
+from delivery.tests.webhook_receiver import WebhookReceiver
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +98,15 @@ def test_what_set_refuses(endpoint: Endpoint, options: list[str], words: str) ->
     with pytest.raises(CommandError, match=words):
         run("set", URL, *options)
     assert Endpoint.objects.values().get() == before
+
+
+def test_a_trial(domain: Domain, receiver: WebhookReceiver) -> None:
+    endpoint = create_endpoint(domain, url=receiver.url())
+    receiver.answer("/", 200, 500)
+    assert f"{endpoint.url} answered 200 in " in run("test", endpoint.url)
+    with pytest.raises(CommandError, match="the receiver answered 500"):
+        run("test", str(endpoint.id))
+    assert [made.headers["fastsmtp-event"] for made in receiver.calls] == ["test", "test"]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """`/domains/{id}/endpoints`: how the webhooks of a domain are doing, and what people can change."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from django.test import Client
 
 from accounts.models import Domain
 from delivery.by_hand import trial
 from delivery.models import Endpoint, Lane, Recipient
+from delivery.tests.payload_schema import require_form
 from delivery.tests.records import URL, create_endpoint
 from delivery.tests.webhook_receiver import WebhookReceiver
 from fastsmtp.api.tests.caller import call, errors, get, patch, post
@@ -112,9 +115,20 @@ class TestTrial:
         assert (body["success"], body["status_code"], body["error"]) == (True, 200, None)
         (made,) = receiver.calls
         assert made.headers["fastsmtp-event"] == made.payload["type"] == "test"
+        require_form(made.payload)
         assert made.headers["x-key"] == "s3cret"
         assert made.headers["webhook-signature"].startswith("v1,")
         assert body["response_time_ms"] >= 0
+
+    def test_thin_too_and_its_links_lead_nowhere(
+        self, path: str, receiver: WebhookReceiver, client: Client
+    ) -> None:
+        Endpoint.objects.update(mode="thin")
+        post(path, None)
+        (made,) = receiver.calls
+        require_form(made.payload, is_thin=True)
+        link = urlsplit(made.payload["raw_message"]["url"])
+        assert client.get(f"{link.path}?{link.query}").status_code == 410
 
     def test_a_failure_is_told_and_harms_nobody(self, path: str, receiver: WebhookReceiver) -> None:
         receiver.answer("/", 410)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from delivery.by_hand.rotation import MAX_GRACE, erase_expired, rotate_secret
 from delivery.courier.courier import Courier
@@ -38,6 +39,13 @@ def test_the_old_secret_is_kept_for_the_grace(endpoint: Endpoint) -> None:
     kept = rotated.previous_secret_expires_at
     assert kept is not None
     assert before + timedelta(hours=2) <= kept <= timezone.now() + timedelta(hours=2)
+
+
+def test_the_log_tells_who_did_it(endpoint: Endpoint) -> None:
+    with capture_logs() as logs:
+        rotate_secret(endpoint, by="alice")
+    [line] = [line for line in logs if line["event"] == "secret_rotated"]
+    assert line["by"] == "alice"
 
 
 def test_without_grace_the_old_secret_is_gone_at_once(endpoint: Endpoint) -> None:

@@ -34,9 +34,10 @@ class RotateSecretView(InEndpoint, GenericAPIView):
         body.is_valid(raise_exception=True)
         grace = timedelta(seconds=body.validated_data["grace_seconds"])
         try:
-            return _show_secret(rotate_secret(self.endpoint, grace=grace))
+            rotated = rotate_secret(self.endpoint, grace=grace, by=request.user.username)
         except Endpoint.DoesNotExist:  # since we looked
             raise Http404 from None
+        return _show_secret(rotated)
 
 
 def _show_secret(endpoint: Endpoint) -> Response:

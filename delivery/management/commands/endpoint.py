@@ -9,6 +9,7 @@ from django.core.management import CommandError
 
 from delivery.bodies.signing import key_as_text
 from delivery.by_hand.rotation import DEFAULT_GRACE, LOST, rotate_secret
+from delivery.by_hand.trial import try_endpoint
 from delivery.lanes import switch
 from delivery.management.find import find_domain, find_endpoint
 from delivery.models import Endpoint
@@ -33,6 +34,8 @@ class Command(ActionsCommand):
         disable = self.action("disable", self.disable, "send nothing there; its mail is held")
         _add_endpoint_argument(disable)
         disable.add_argument("--reason", default="", metavar="TEXT")
+        trial = self.action("test", self.try_out, "make a test call, which no delivery notices")
+        _add_endpoint_argument(trial)
         change = self.action("set", self.change, "change how it is called")
         _add_endpoint_argument(change)
         _add_changes(change)
@@ -95,6 +98,13 @@ class Command(ActionsCommand):
         found = find_endpoint(endpoint)
         self.say(f"{found.url} is {switch.disable(found.id, by=THE_COMMAND, reason=reason).state}.")
 
+    def try_out(self, *, endpoint: str, **_: object) -> None:
+        found = find_endpoint(endpoint)
+        trial = try_endpoint(found)
+        if not trial.success:
+            raise CommandError(f"{found.url}: {trial.error}.")
+        self.say(f"{found.url} answered {trial.status_code} in {trial.response_time_ms} ms.")
+
     def change(self, *, endpoint: str, **given: Any) -> None:
         found = find_endpoint(endpoint)
         changes = {name: given[name] for name in _CHANGEABLE if name in given}
@@ -114,7 +124,7 @@ class Command(ActionsCommand):
 
     def rotate_secret(self, *, endpoint: str, grace: timedelta, **_: object) -> None:
         try:
-            rotated = rotate_secret(find_endpoint(endpoint), grace=grace)
+            rotated = rotate_secret(find_endpoint(endpoint), grace=grace, by=THE_COMMAND)
         except ValueError as error:
             raise CommandError(f"{error}.".capitalize()) from None
         expires_at = rotated.previous_secret_expires_at
