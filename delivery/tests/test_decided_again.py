@@ -13,10 +13,12 @@ from delivery.models import Delivery, Endpoint, Lane, Message, Recipient, Replay
 from delivery.replay.feeding import Feeder
 from delivery.replay.generations import DECIDED_AGAIN
 from delivery.replay.selection import SELECTABLE
+from delivery.routing.routing import MAX_TRIES, route
 from delivery.tests.outcomes import record_one
 from delivery.tests.records import URL, create_delivery, create_endpoint, create_message
 from delivery.tests.replaying import add_many, run_to_end, start, work_off
 from delivery.tests.rules import add_rule, create_ruleset
+from delivery.tests.submissions import receive
 from delivery.tests.threads import at_once
 from delivery.tests.waiting_mail import add_due, claim_from, claim_one, expire_claims
 
@@ -58,6 +60,15 @@ class TestWhatWaits:
 
     def test_quarantined(self, recipient: Recipient, endpoint: Endpoint) -> None:
         add_many(recipient, endpoint, 1, status=Status.QUARANTINED, reason="rule: Spam")
+        _decide(start(recipient, statuses=("quarantined",), reevaluate_rules=True))
+        assert _states() == {0: (Status.CANCELLED, DECIDED_AGAIN), 1: (Status.PENDING, "")}
+
+    def test_what_could_not_be_routed(self, recipient: Recipient, endpoint: Endpoint) -> None:
+        message = receive(recipient)
+        Message.objects.update(rcpt_to=7, route_tries=MAX_TRIES - 1)
+        route([message.id])
+        assert _states() == {0: (Status.QUARANTINED, "routing_error")}
+        Message.objects.update(rcpt_to=message.rcpt_to)  # what was wrong is mended
         _decide(start(recipient, statuses=("quarantined",), reevaluate_rules=True))
         assert _states() == {0: (Status.CANCELLED, DECIDED_AGAIN), 1: (Status.PENDING, "")}
 
