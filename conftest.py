@@ -66,6 +66,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL  # 
 
 from fastsmtp.broker import LocalBroker  # noqa: E402
 from fastsmtp.config import config  # noqa: E402
+from harness.left_running import nothing_left_running  # noqa: E402
 
 django.setup()
 
@@ -120,6 +121,13 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     connection = connections["default"]
     if isinstance(connection, PostgreSQL):
         connection.close_pool()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running() -> Iterator[None]:
+    """Autouse of this file, so its end comes after that of whatever the test asks for."""
+    with nothing_left_running():
+        yield
 
 
 @pytest.fixture(scope="session")
