@@ -7,6 +7,8 @@ import threading
 from contextlib import suppress
 from typing import Self
 
+from delivery.tests.roomy_servers import RoomyThreadingTCPServer
+
 
 class BrokerFront:
     """Of a broker at a port of 127.0.0.1."""
@@ -28,7 +30,7 @@ class BrokerFront:
                             continue
                         broker.sendall(data)
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server = RoomyThreadingTCPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 

@@ -3,10 +3,11 @@ on to the real one."""
 
 import threading
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
+from delivery.tests.roomy_servers import RoomyThreadingHTTPServer
 from harness.waiting import wait_until
 
 _OF_ONE_CONNECTION = frozenset({"connection", "content-length", "transfer-encoding"})
@@ -69,7 +70,7 @@ class BucketFront:
             def log_message(self, *_: object) -> None:
                 """The list is the log."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = RoomyThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 

@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import boto3
 from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 
+from delivery.tests.roomy_servers import RoomyHTTPServer
 from fastsmtp.config import Config, config
 from harness.processes import free_port
 
@@ -95,7 +96,7 @@ class refusing:  # noqa: N801 - a context manager
             def log_message(self, *_: object) -> None:
                 """The list is the log."""
 
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self._server = RoomyHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever)
 
     def __enter__(self) -> tuple[str, list[str]]:

@@ -16,6 +16,7 @@ from delivery.models import Delivery, Endpoint, Recipient
 from delivery.routing.routing import route
 from delivery.tests.courier_process import CourierProcess
 from delivery.tests.records import create_endpoint
+from delivery.tests.roomy_servers import RoomyThreadingTCPServer
 from delivery.tests.submissions import receive
 from harness.waiting import wait_until
 
@@ -31,7 +32,7 @@ MAIL = (
 ).replace(b"\n", b"\r\n")
 
 
-class Hole(socketserver.ThreadingTCPServer):
+class Hole(RoomyThreadingTCPServer):
     """Takes bodies and keeps nothing. It answers when so many have come as `crowd` says."""
 
     daemon_threads = True

@@ -6,12 +6,13 @@ from collections import defaultdict, deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Self
 
 import orjson
 
+from delivery.tests.roomy_servers import RoomyThreadingHTTPServer
 from harness.waiting import wait_until
 
 
@@ -67,7 +68,7 @@ class WebhookReceiver:
             def log_message(self, *_: object) -> None:
                 """The calls are the log."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = RoomyThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
