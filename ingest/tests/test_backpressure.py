@@ -14,6 +14,7 @@ from delivery.tests.records import create_endpoint, create_message
 from harness.waiting import wait_until
 from ingest import backpressure
 from ingest.backpressure import pause_after
+from ingest.limits import Limits
 from ingest.tests.database import table_away
 from ingest.tests.dialogue import Talk, send_mail
 from ingest.tests.running import ServerInThread
@@ -25,7 +26,9 @@ MAIL = "MAIL FROM:<ada@sender.example>"
 
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a look takes."""
     monkeypatch.setattr(backpressure, "INTERVAL", 0.05)
+    monkeypatch.setattr(backpressure, "pause_after", lambda cost: backpressure.INTERVAL)
 
 
 @pytest.fixture
@@ -44,8 +47,8 @@ def endpoint(domain: Domain) -> Endpoint:
 
 @pytest.fixture
 def server(endpoint: Endpoint) -> Iterator[ServerInThread]:
-    """Which two may wait for."""
-    with ServerInThread(queue_max_pending=2) as server:
+    """Which two may wait for. Tests ask it again and again."""
+    with ServerInThread(queue_max_pending=2, limits=Limits(commands=100_000)) as server:
         yield server
 
 
@@ -115,7 +118,9 @@ def test_a_mail_that_was_begun_may_end(talk: Talk, endpoint: Endpoint) -> None:
 def test_trusted_networks_have_to_wait_too(endpoint: Endpoint) -> None:
     trusted = [ip_network("127.0.0.0/8")]
     with (
-        ServerInThread(queue_max_pending=2, smtp_trusted_networks=trusted) as server,
+        ServerInThread(
+            queue_max_pending=2, smtp_trusted_networks=trusted, limits=Limits(commands=100_000)
+        ) as server,
         Talk(server.port) as talk,
     ):
         talk.play("""
