@@ -23,6 +23,7 @@ def site(domain: Domain, key_pair: KeyPair) -> Iterator[Site]:
         yield site
 
 
+@pytest.mark.timeout(600)
 @settings(
     max_examples=120,
     derandomize=True,
