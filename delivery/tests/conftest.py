@@ -11,9 +11,9 @@ from delivery.courier.courier import Courier
 from delivery.models import Endpoint, Recipient
 from delivery.tests.bucket_front import BucketFront
 from delivery.tests.bucket_server import bucket_config, s3_server
+from delivery.tests.couriers import running_courier
 from delivery.tests.records import URL, create_endpoint
 from delivery.tests.webhook_receiver import WebhookReceiver
-from fastsmtp.config import Config, config
 
 
 @pytest.fixture
@@ -37,24 +37,10 @@ def receiver() -> Iterator[WebhookReceiver]:
         yield receiver
 
 
-def impatient_config(**changes: Any) -> Config:
-    """Retries within a blink, and never slowly."""
-    return config().model_copy(
-        update={
-            "webhook_retry_base_delay": 0.05,
-            "webhook_retry_schedule": [],
-            "webhook_timeout": 5.0,
-            **changes,
-        }
-    )
-
-
 @pytest.fixture
 def courier() -> Iterator[Courier]:
-    courier = Courier(impatient_config())
-    courier.start()
-    yield courier
-    courier.stop()
+    with running_courier() as courier:
+        yield courier
 
 
 type Start = Callable[..., Courier]
@@ -82,9 +68,7 @@ def start() -> Iterator[Start]:
             settings = bucket_config(url, **changes)
             names = [name for name in type(settings).model_fields if name.startswith("s3_")]
             names += ["attachment_storage", "preserve_raw_message", "preserve_raw_required"]
-            courier = Courier(impatient_config(**{name: getattr(settings, name) for name in names}))
-            courier.start()
-            exits.callback(courier.stop)
-            return courier
+            changes = {name: getattr(settings, name) for name in names}
+            return exits.enter_context(running_courier(**changes))
 
         yield run

@@ -1,13 +1,17 @@
 """What the tests of the courier do again and again."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from delivery.courier.courier import Courier
+from delivery.intake import queue
 from delivery.models import Delivery, Message, Recipient
 from delivery.routing.routing import route
 from delivery.tests.records import RAW
-from delivery.tests.submissions import receive
+from delivery.tests.submissions import receive, submit
 from delivery.tests.webhook_receiver import WebhookReceiver
 from harness.waiting import wait_until
 
@@ -24,6 +28,21 @@ def send(courier: Courier, *recipients: Recipient, raw: bytes = RAW) -> Message:
     message = receive(*recipients, raw=raw)
     courier.wake(route([message.id]))
     return message
+
+
+def send_together(courier: Courier, recipient: Recipient, *, count: int) -> None:
+    """So many at once. One after the other, on a slow machine the first would have used up its
+    tries before the last came."""
+    submissions = [submit(recipient) for _ in range(count)]
+    # The courier looks for messages that nobody routes; these are routed here.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queue, "ROUTE_GRACE", timedelta(minutes=1))
+        queue.accept(submissions)
+    courier.wake(route([submission.id for submission in submissions]))
+
+
+def all_delivered() -> bool:
+    return not Delivery.objects.exclude(status=Delivery.Status.DELIVERED).exists()
 
 
 def settled(delivery_id: UUID | None = None, **expected: Any) -> Delivery:

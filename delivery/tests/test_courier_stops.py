@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import pytest
 from django.db import transaction
 
+from delivery.courier import lane_run
 from delivery.courier.courier import Courier
 from delivery.models import Attempt, Delivery, Lane, Recipient
-from delivery.tests.conftest import impatient_config
-from delivery.tests.courier_steps import move, send
+from delivery.tests.courier_steps import all_delivered, move, send
+from delivery.tests.couriers import running_courier
 from delivery.tests.records import create_endpoint
 from delivery.tests.waiting_mail import add_due, claim_from, claim_one
 from delivery.tests.webhook_receiver import WebhookReceiver
@@ -28,10 +29,9 @@ def recipient(recipient: Recipient, receiver: WebhookReceiver) -> Recipient:
 @pytest.fixture
 def running() -> Iterator[Courier]:
     """The test stops it."""
-    courier = Courier(impatient_config())
-    courier.start()
-    yield courier
-    assert not courier._thread.is_alive()
+    with running_courier() as courier:
+        yield courier
+        assert not courier._thread.is_alive(), "the test did not stop it"
 
 
 def _stop_in_thread(courier: Courier) -> threading.Thread:
@@ -57,12 +57,16 @@ def test_calls_under_way_are_finished_and_recorded(
 
 
 def test_what_was_claimed_ahead_is_given_back(
-    running: Courier, receiver: WebhookReceiver, recipient: Recipient
+    running: Courier,
+    receiver: WebhookReceiver,
+    recipient: Recipient,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An endpoint that answers fast has more claimed than it is called for at once."""
+    monkeypatch.setattr(lane_run, "LOOK_AHEAD", 1000.0)  # fast is whatever this machine does
     for _ in range(40):
         send(running, recipient)
-    wait_until(lambda: not Delivery.objects.exclude(status=Status.DELIVERED).exists())
+    wait_until(all_delivered)
     receiver.calls.clear()
     receiver.hang("/")
     for _ in range(120):

@@ -11,8 +11,8 @@ from delivery.lanes import lanes
 from delivery.lanes.health import FAILURES_TO_PAUSE
 from delivery.models import Attempt, Delivery, Endpoint, Lane, Recipient
 from delivery.models.message import SMALL
-from delivery.tests.conftest import impatient_config
-from delivery.tests.courier_steps import move, send, settled
+from delivery.tests.courier_steps import all_delivered, move, send, send_together, settled
+from delivery.tests.couriers import running_courier
 from delivery.tests.records import create_endpoint
 from delivery.tests.waiting_mail import add_due
 from delivery.tests.webhook_receiver import Reply, WebhookReceiver
@@ -35,10 +35,6 @@ def _create_recipient(domain: Domain, receiver: WebhookReceiver, name: str) -> R
     )
 
 
-def _all_delivered() -> bool:
-    return not Delivery.objects.exclude(status=Status.DELIVERED).exists()
-
-
 def test_one_that_hangs_delays_no_other(
     courier: Courier, receiver: WebhookReceiver, domain: Domain, recipient: Recipient
 ) -> None:
@@ -53,7 +49,7 @@ def test_one_that_hangs_delays_no_other(
     receiver.wait_for_calls(20)
     wait_until(lambda: Delivery.objects.filter(status=Status.DELIVERED).count() == 20)
     receiver.let_go("/hanging")
-    wait_until(_all_delivered)
+    wait_until(all_delivered)
     assert len(receiver.calls) == 40
 
 
@@ -82,7 +78,7 @@ def test_large_mail_for_one_that_hangs_delays_no_large_mail_for_others(
     (call,) = receiver.wait_for_calls(1)
     assert call.payload["size"] == len(raw)
     receiver.let_go("/hanging")
-    wait_until(_all_delivered)
+    wait_until(all_delivered)
 
 
 def test_as_many_calls_at_once_as_the_endpoint_is_configured_for(
@@ -99,7 +95,7 @@ def test_as_many_calls_at_once_as_the_endpoint_is_configured_for(
     settled(Delivery.objects.get(recipient=other).id, status=Status.DELIVERED)
     assert len(receiver.calls_of("/")) == 1
     receiver.let_go("/")
-    wait_until(_all_delivered)
+    wait_until(all_delivered)
 
 
 def test_410_disables_it_and_its_mail_is_held(
@@ -129,7 +125,7 @@ def test_410_disables_it_and_its_mail_is_held(
     Lane.objects.filter(pk=lane.pk).update(state=State.ACTIVE, disabled_reason="")
     lanes.wake([lane.endpoint_id], at=timezone.now())
     courier.wake([lane.endpoint_id])
-    wait_until(_all_delivered)
+    wait_until(all_delivered)
 
 
 def test_a_busy_one_is_left_alone_and_no_try_is_used_up(
@@ -149,12 +145,11 @@ def test_a_broken_one_is_paused_then_probed_and_gets_everything_once(
     courier: Courier, receiver: WebhookReceiver, recipient: Recipient
 ) -> None:
     receiver.answer("/", 500)
-    for _ in range(10):
-        send(courier, recipient)
+    send_together(courier, recipient, count=10)
     closed = (State.PAUSED, State.PROBING)
     wait_until(lambda: Lane.objects.filter(state__in=closed).exists())
     receiver.answer("/", 200)
-    wait_until(_all_delivered)
+    wait_until(all_delivered)
     lane = Lane.objects.get()
     assert (lane.state, lane.consecutive_failures, lane.paused_until) == (State.ACTIVE, 0, None)
     assert Attempt.objects.filter(outcome="failed").count() >= FAILURES_TO_PAUSE
@@ -178,11 +173,9 @@ def test_an_address_that_is_not_allowed_gets_no_packet(
     receiver: WebhookReceiver, recipient: Recipient
 ) -> None:
     """It was allowed when the recipient was saved."""
-    courier = Courier(impatient_config(webhook_allowed_internal_domains=[]))
-    courier.start()
-    send(courier, recipient)
-    delivery = settled(status=Status.EXHAUSTED)
-    courier.stop()
+    with running_courier(webhook_allowed_internal_domains=[]) as courier:
+        send(courier, recipient)
+        delivery = settled(status=Status.EXHAUSTED)
     assert delivery.reason == "not_allowed"
     assert delivery.last_error.startswith("127.0.0.1 is not a public address")
     assert delivery.due_at is None
@@ -233,5 +226,5 @@ def test_a_mail_deleted_during_its_call_does_not_disturb_the_others(
     receiver.let_go("/")
     settled(messages[1].deliveries.get().id, status=Status.DELIVERED)
     send(courier, recipient)
-    wait_until(_all_delivered)
+    wait_until(all_delivered)
     assert Delivery.objects.count() == 2

@@ -11,7 +11,6 @@ from typing import Any, cast
 import pytest
 from pydantic import SecretStr
 
-from delivery.courier.courier import Courier
 from delivery.events import heralds, sendings
 from delivery.events.mail import EventMailer
 from delivery.events.message_ids import message_id_of
@@ -19,8 +18,8 @@ from delivery.intake.queue import accept
 from delivery.lanes.answers import Kind
 from delivery.models import Delivery, Endpoint, EventNote, EventSending, Lane, Message, Recipient
 from delivery.routing.routing import route
-from delivery.tests.conftest import impatient_config
 from delivery.tests.courier_steps import move, send
+from delivery.tests.couriers import running_courier
 from delivery.tests.events import SECRET, Channel, add_owner, claim, tell
 from delivery.tests.outcomes import call_with, record_one
 from delivery.tests.rules import add_rule, create_ruleset
@@ -70,21 +69,17 @@ def test_the_way_of_a_mail(
     add_owner(recipient.domain, "bob@owner.example")
     receiver.hang("/events")
     receiver.answer("/", 410)
-    courier = Courier(
-        impatient_config(
-            events_grace=timedelta(0),
-            events_webhook_url=receiver.url("/events"),
-            events_webhook_secret=SecretStr(SECRET),
-            events_mail_relay=SecretStr(f"smtp://127.0.0.1:{relay.port}"),
-            events_mail_from=SENDER,
-        )
-    )
-    courier.start()
-    send(courier, move(recipient, receiver))
-    sent = EventSending.objects.filter(channel=Channel.MAIL, sent_at__isnull=False)
-    wait_until(lambda: sent.count() == 2)
-    receiver.let_go("/events")
-    courier.stop()
+    with running_courier(
+        events_grace=timedelta(0),
+        events_webhook_url=receiver.url("/events"),
+        events_webhook_secret=SecretStr(SECRET),
+        events_mail_relay=SecretStr(f"smtp://127.0.0.1:{relay.port}"),
+        events_mail_from=SENDER,
+    ) as courier:
+        send(courier, move(recipient, receiver))
+        sent = EventSending.objects.filter(channel=Channel.MAIL, sent_at__isnull=False)
+        wait_until(lambda: sent.count() == 2)
+        receiver.let_go("/events")
 
     assert sorted(envelope.rcpt_tos[0] for envelope in relay.envelopes) == [
         "ada@owner.example",

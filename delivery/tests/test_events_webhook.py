@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from socket import create_server
 
 import pytest
 from django.utils import timezone
@@ -26,8 +25,8 @@ from delivery.models import (
     Recipient,
 )
 from delivery.routing.routing import route
-from delivery.tests.conftest import impatient_config
-from delivery.tests.courier_steps import move, send
+from delivery.tests.courier_steps import move, send, send_together
+from delivery.tests.couriers import running_courier
 from delivery.tests.events import SECRET, Channel, claim, send_event, tell, told
 from delivery.tests.outcomes import SCHEDULE, call_with, outcome_of
 from delivery.tests.records import create_endpoint
@@ -36,6 +35,7 @@ from delivery.tests.submissions import receive
 from delivery.tests.threads import at_once
 from delivery.tests.waiting_mail import add_due, claim_one
 from delivery.tests.webhook_receiver import Call, WebhookReceiver
+from harness.processes import free_port
 from harness.waiting import wait_until
 from rules.models import RuleSet
 
@@ -54,16 +54,12 @@ def recipient(recipient: Recipient, receiver: WebhookReceiver) -> Recipient:
 def teller(receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Courier]:
     """A courier that tells at once, and to `/events`."""
     monkeypatch.setattr(heralds, "POLL_INTERVAL", 0.05)
-    courier = Courier(
-        impatient_config(
-            events_grace=timedelta(0),
-            events_webhook_url=receiver.url("/events"),
-            events_webhook_secret=SecretStr(SECRET),
-        )
-    )
-    courier.start()
-    yield courier
-    courier.stop()
+    with running_courier(
+        events_grace=timedelta(0),
+        events_webhook_url=receiver.url("/events"),
+        events_webhook_secret=SecretStr(SECRET),
+    ) as courier:
+        yield courier
 
 
 def _event(receiver: WebhookReceiver, number: int = 1) -> Call:
@@ -85,8 +81,7 @@ class TestEachKind:
         self, teller: Courier, receiver: WebhookReceiver, recipient: Recipient
     ) -> None:
         receiver.answer("/", 500)
-        for _ in range(3):  # one mail alone pauses no endpoint
-            send(teller, recipient)
+        send_together(teller, recipient, count=3)  # one mail alone pauses no endpoint
         payload = _event(receiver).payload
         assert payload["type"] == "endpoint.paused"
         assert payload["domain"] == "example.com"
@@ -132,18 +127,17 @@ class TestEachKind:
 
 def test_a_restart_of_n8n_alerts_nobody(courier: Courier, recipient: Recipient) -> None:
     """Nobody listens, then 404, then 200: the endpoint was paused, and mended itself."""
-    with create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
     recipient.webhook_url = f"http://127.0.0.1:{port}/"
     recipient.save()
-    sent = [send(courier, recipient) for _ in range(10)]
+    send_together(courier, recipient, count=10)
     wait_until(lambda: Lane.objects.filter(pause_count__gte=1).exists())
     with WebhookReceiver(port=port) as n8n:
         n8n.answer("/", 404)
         n8n.wait_for_calls(1)
         n8n.answer("/", 200)
         delivered = Delivery.objects.filter(status=Status.DELIVERED)
-        wait_until(lambda: delivered.count() == len(sent))
+        wait_until(lambda: delivered.count() == 10)
     assert told(600) == []
 
 

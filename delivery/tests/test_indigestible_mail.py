@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 
 from delivery.courier.courier import Courier
 from delivery.models import Attempt, Delivery, Lane, Recipient
-from delivery.tests.conftest import impatient_config
 from delivery.tests.courier_steps import move, send, settled
+from delivery.tests.couriers import running_courier
 from delivery.tests.records import RAW
 from delivery.tests.webhook_receiver import WebhookReceiver
 from harness.waiting import wait_until
@@ -30,10 +30,8 @@ def recipient(recipient: Recipient, receiver: WebhookReceiver) -> Recipient:
 def courier() -> Iterator[Courier]:
     """It tries again every few milliseconds at first."""
     retries = {"webhook_retry_base_delay": 0.001, "webhook_max_retries": RETRIES}
-    courier = Courier(impatient_config(**retries))
-    courier.start()
-    yield courier
-    courier.stop()
+    with running_courier(**retries) as courier:
+        yield courier
 
 
 @pytest.fixture

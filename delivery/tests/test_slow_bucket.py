@@ -6,19 +6,18 @@ import pytest
 
 from accounts.models import Domain
 from delivery.courier.calls import LARGE_BUILDS
-from delivery.models import Delivery, Recipient
+from delivery.models import Recipient
 from delivery.models.message import SMALL
 from delivery.objects.store import UPLOADS
 from delivery.tests.bucket_front import BucketFront
 from delivery.tests.bucket_server import contents
 from delivery.tests.conftest import Start
-from delivery.tests.courier_steps import send
+from delivery.tests.courier_steps import all_delivered, send
 from delivery.tests.webhook_receiver import WebhookReceiver
 from harness.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Status = Delivery.Status
 TEXT = b"Subject: text\r\n\r\nNothing for a bucket.\r\n"
 
 
@@ -56,7 +55,7 @@ def test_other_mail_is_called_while_uploads_wait(
     assert [call.path for call in receiver.calls] == ["/other"]
     assert contents(bucket) == {}
     front.let_go()
-    wait_until(lambda: not Delivery.objects.exclude(status=Status.DELIVERED).exists())
+    wait_until(all_delivered)
     assert len(receiver.calls) == len(contents(bucket)) + 1 == len(slow) + 1
     for call in receiver.calls[1:]:
         assert call.payload["attachments"][0]["storage"] == "s3"
@@ -76,5 +75,5 @@ def test_large_mail_is_built_while_other_large_mail_is_uploaded(
     receiver.wait_for_calls(1, path="/other")
     assert [call.path for call in receiver.calls] == ["/other"]
     front.let_go()
-    wait_until(lambda: not Delivery.objects.exclude(status=Status.DELIVERED).exists())
+    wait_until(all_delivered)
     assert len(receiver.calls) == LARGE_BUILDS + 1

@@ -11,7 +11,7 @@ from delivery.lanes.answers import Kind
 from delivery.lanes.health import LaneState
 from delivery.lanes.switch import disable, enable
 from delivery.models import Delivery, Endpoint, Lane, Recipient
-from delivery.tests.courier_steps import move, send, settled
+from delivery.tests.courier_steps import all_delivered, move, send, settled
 from delivery.tests.outcomes import record_one
 from delivery.tests.waiting_mail import add_due, claim_from, claim_one
 from delivery.tests.webhook_receiver import WebhookReceiver
@@ -105,4 +105,4 @@ def test_what_was_held_is_delivered(
     enable(endpoint_id)
     courier.wake([endpoint_id])
     receiver.wait_for_calls(3)
-    wait_until(lambda: not Delivery.objects.exclude(status=Status.DELIVERED).exists(), timeout=20)
+    wait_until(all_delivered)

@@ -14,6 +14,7 @@ from delivery.retention.cleanup import JOB
 from delivery.retention.lease import HeldLease
 from delivery.routing.routing import route
 from delivery.tests.courier_steps import move, settled
+from delivery.tests.couriers import running
 from delivery.tests.old_mail import add_object, add_old
 from delivery.tests.records import create_endpoint
 from delivery.tests.submissions import receive
@@ -29,10 +30,8 @@ Status = Delivery.Status
 @pytest.fixture
 def worker() -> Iterator[Courier]:
     """What a worker process has running."""
-    courier = tasks.courier()
-    courier.start()
-    yield courier
-    courier.stop()
+    with running(tasks.courier()) as courier:
+        yield courier
     tasks.courier.cache_clear()
 
 

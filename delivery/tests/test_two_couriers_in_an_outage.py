@@ -13,8 +13,8 @@ from django.utils import timezone
 from delivery.courier import claims, database_threads, recorder
 from delivery.courier.courier import Courier
 from delivery.models import Attempt, Delivery, Lane, Recipient
-from delivery.tests.conftest import impatient_config
 from delivery.tests.courier_steps import move, send, settled
+from delivery.tests.couriers import running_courier
 from delivery.tests.waiting_mail import expire_claims
 from delivery.tests.webhook_receiver import WebhookReceiver
 from fastsmtp.db import unit_of_work
@@ -73,10 +73,8 @@ def outage(monkeypatch: pytest.MonkeyPatch) -> Outage:
 
 @pytest.fixture
 def other_courier() -> Iterator[Courier]:
-    courier = Courier(impatient_config())
-    courier.start()
-    yield courier
-    courier.stop()
+    with running_courier() as courier:
+        yield courier
 
 
 @pytest.mark.usefixtures("other_courier")
