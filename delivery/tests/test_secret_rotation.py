@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from structlog.testing import capture_logs
 
@@ -11,9 +10,10 @@ from delivery.by_hand.rotation import MAX_GRACE, erase_expired, rotate_secret
 from delivery.courier.courier import Courier
 from delivery.models import Delivery, Endpoint, Recipient
 from delivery.tests.courier_steps import move, send, settled
+from delivery.tests.couriers import running_courier
+from delivery.tests.encryption_keys import lose
 from delivery.tests.standard_webhooks import is_signed
 from delivery.tests.webhook_receiver import Call, WebhookReceiver
-from fastsmtp.crypto import Vault, generate_key
 from fastsmtp.orm import UNREADABLE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
@@ -21,12 +21,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
 
 def _end_grace() -> None:
     Endpoint.objects.update(previous_secret_expires_at=timezone.now() - timedelta(seconds=1))
-
-
-def _lose_key(endpoint: Endpoint) -> None:
-    token = Vault([generate_key().encode()]).encrypt(b'"whsec_lost"')
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE endpoints SET secret = %s", [token])
 
 
 def test_the_old_secret_is_kept_for_the_grace(endpoint: Endpoint) -> None:
@@ -84,7 +78,7 @@ def test_nothing_else_of_the_endpoint_is_written(endpoint: Endpoint) -> None:
 
 
 def test_a_secret_that_no_key_opens_is_replaced(endpoint: Endpoint) -> None:
-    _lose_key(endpoint)
+    lose("endpoints", "secret")
     assert Endpoint.objects.get().secret is UNREADABLE
     rotated = rotate_secret(endpoint)
     assert rotated.secret == Endpoint.objects.get().secret != UNREADABLE
@@ -133,17 +127,18 @@ def test_calls_and_retries_in_a_rotation(
 
 
 def test_a_retry_of_a_mail_that_came_before_the_rotation(
-    courier: Courier, receiver: WebhookReceiver, recipient: Recipient
+    receiver: WebhookReceiver, recipient: Recipient
 ) -> None:
     move(recipient, receiver)
     receiver.answer("/", 401, 200)  # tried again in its own time, not by the fast schedule
-    send(courier, recipient)
-    failed = settled(attempts=1)
-    old = Endpoint.objects.get().secret
-    new = rotate_secret(Endpoint.objects.get(), grace=timedelta(0)).secret
-    Delivery.objects.update(status=Delivery.Status.FAILED, due_at=timezone.now())
-    courier.wake([Endpoint.objects.get().id])
-    settled(failed.id, status=Delivery.Status.DELIVERED)
+    with running_courier(webhook_retry_schedule=[timedelta(hours=1)]) as courier:
+        send(courier, recipient)
+        failed = settled(attempts=1)
+        old = Endpoint.objects.get().secret
+        new = rotate_secret(Endpoint.objects.get(), grace=timedelta(0)).secret
+        Delivery.objects.update(status=Delivery.Status.FAILED, due_at=timezone.now())
+        courier.wake([Endpoint.objects.get().id])
+        settled(failed.id, status=Delivery.Status.DELIVERED)
     assert [_secrets_of(call, old, new) for call in receiver.calls] == [
         [True, False],
         [False, True],
