@@ -11,6 +11,7 @@ from delivery.courier.courier import Courier
 from delivery.models import Endpoint, Recipient
 from delivery.tests.bucket_front import BucketFront
 from delivery.tests.bucket_server import bucket_config, s3_server
+from delivery.tests.courier_steps import move
 from delivery.tests.couriers import running_courier
 from delivery.tests.records import URL, create_endpoint
 from delivery.tests.webhook_receiver import WebhookReceiver
@@ -35,6 +36,12 @@ def endpoint(domain: Domain) -> Endpoint:
 def receiver() -> Iterator[WebhookReceiver]:
     with WebhookReceiver() as receiver:
         yield receiver
+
+
+@pytest.fixture
+def recipient_at_receiver(recipient: Recipient, receiver: WebhookReceiver) -> None:
+    """The webhook of `recipient` is the root of `receiver`."""
+    move(recipient, receiver)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from delivery.routing.routing import route
 from delivery.tests.bucket_front import BucketFront
 from delivery.tests.bucket_server import bucket_config, contents
 from delivery.tests.conftest import Start
-from delivery.tests.courier_steps import move, send, settled
+from delivery.tests.courier_steps import send, settled
 from delivery.tests.old_mail import add_old, clean
 from delivery.tests.rules import add_rule, create_ruleset
 from delivery.tests.submissions import receive
@@ -24,7 +24,10 @@ from delivery.tests.threads import at_once
 from delivery.tests.webhook_receiver import WebhookReceiver
 from harness.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("recipient_at_receiver"),
+]
 
 type Configure = Callable[..., None]
 
@@ -50,11 +53,6 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Configure:
         monkeypatch.setattr("delivery.objects.archives.config", lambda: settings)
 
     return run
-
-
-@pytest.fixture
-def recipient(recipient: Recipient, receiver: WebhookReceiver) -> Recipient:
-    return move(recipient, receiver)
 
 
 def key_of(message: Message) -> str:

@@ -16,19 +16,17 @@ from delivery.models.message import SMALL
 from delivery.objects import ledger
 from delivery.tests.bucket_server import contents
 from delivery.tests.conftest import Start
-from delivery.tests.courier_steps import move, send, settled
+from delivery.tests.courier_steps import send, settled
 from delivery.tests.webhook_receiver import WebhookReceiver
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("recipient_at_receiver"),
+]
 
 Status = Delivery.Status
 LARGE = b"Subject: large\r\n\r\n" + b"x" * (SMALL + 1)
 FAILURES = 2
-
-
-@pytest.fixture
-def recipient(recipient: Recipient, receiver: WebhookReceiver) -> Recipient:
-    return move(recipient, receiver)
 
 
 @pytest.fixture(autouse=True)

@@ -12,21 +12,20 @@ from delivery.courier.courier import Courier
 from delivery.models import Delivery, Endpoint, Message, Recipient
 from delivery.models.message import CHUNK_SIZE
 from delivery.routing.routing import route
-from delivery.tests.courier_steps import move, send, settled
+from delivery.tests.courier_steps import send, settled
 from delivery.tests.records import create_endpoint
 from delivery.tests.submissions import receive
 from delivery.tests.waiting_mail import add_due
 from delivery.tests.webhook_receiver import Call, Reply, WebhookReceiver
 from delivery.transports.webhook import USER_AGENT
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.mariadb,
+    pytest.mark.usefixtures("recipient_at_receiver"),
+]
 
 Status = Delivery.Status
-
-
-@pytest.fixture
-def recipient(recipient: Recipient, receiver: WebhookReceiver) -> Recipient:
-    return move(recipient, receiver)
 
 
 def _is_signed(call: Call, endpoint: Endpoint) -> bool:

@@ -9,21 +9,20 @@ from django.db import transaction
 from delivery.courier import lane_run
 from delivery.courier.courier import Courier
 from delivery.models import Attempt, Delivery, Lane, Recipient
-from delivery.tests.courier_steps import all_delivered, move, send
+from delivery.tests.courier_steps import all_delivered, send
 from delivery.tests.couriers import running_courier
 from delivery.tests.records import create_endpoint
 from delivery.tests.waiting_mail import add_due, claim_from, claim_one
 from delivery.tests.webhook_receiver import WebhookReceiver
 from harness.waiting import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.mariadb,
+    pytest.mark.usefixtures("recipient_at_receiver"),
+]
 
 Status = Delivery.Status
-
-
-@pytest.fixture
-def recipient(recipient: Recipient, receiver: WebhookReceiver) -> Recipient:
-    return move(recipient, receiver)
 
 
 @pytest.fixture

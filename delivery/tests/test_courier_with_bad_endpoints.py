@@ -11,22 +11,21 @@ from delivery.lanes import lanes
 from delivery.lanes.health import FAILURES_TO_PAUSE
 from delivery.models import Attempt, Delivery, Endpoint, Lane, Recipient
 from delivery.models.message import SMALL
-from delivery.tests.courier_steps import all_delivered, move, send, send_together, settled
+from delivery.tests.courier_steps import all_delivered, send, send_together, settled
 from delivery.tests.couriers import running_courier
 from delivery.tests.records import create_endpoint
 from delivery.tests.waiting_mail import add_due
 from delivery.tests.webhook_receiver import Reply, WebhookReceiver
 from harness.waiting import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.mariadb,
+    pytest.mark.usefixtures("recipient_at_receiver"),
+]
 
 Status = Delivery.Status
 State = Lane.State
-
-
-@pytest.fixture
-def recipient(recipient: Recipient, receiver: WebhookReceiver) -> Recipient:
-    return move(recipient, receiver)
 
 
 def _create_recipient(domain: Domain, receiver: WebhookReceiver, name: str) -> Recipient:

@@ -8,11 +8,14 @@ from accounts.models import Domain
 from delivery.models import Delivery, Recipient, StoredObject
 from delivery.tests.bucket_server import bucket_config, contents
 from delivery.tests.conftest import Start
-from delivery.tests.courier_steps import move, send, settled
+from delivery.tests.courier_steps import send, settled
 from delivery.tests.webhook_receiver import WebhookReceiver
 from harness.processes import free_port
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("recipient_at_receiver"),
+]
 
 Status = Delivery.Status
 MAIL = (
@@ -20,11 +23,6 @@ MAIL = (
     b"Content-Type: application/pdf; name=invoice.pdf\r\n\r\n%PDF"
 )
 KEY = "attachments/example.com/abc123@sender.com/invoice.pdf"
-
-
-@pytest.fixture
-def recipient(recipient: Recipient, receiver: WebhookReceiver) -> Recipient:
-    return move(recipient, receiver)
 
 
 def test_an_attachment_is_told_by_bucket_and_key(

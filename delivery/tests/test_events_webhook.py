@@ -25,7 +25,7 @@ from delivery.models import (
     Recipient,
 )
 from delivery.routing.routing import route
-from delivery.tests.courier_steps import move, send, send_together
+from delivery.tests.courier_steps import send, send_together
 from delivery.tests.couriers import running_courier
 from delivery.tests.events import SECRET, Channel, claim, send_event, tell, told
 from delivery.tests.outcomes import SCHEDULE, call_with, outcome_of
@@ -39,15 +39,14 @@ from harness.processes import free_port
 from harness.waiting import wait_until
 from rules.models import RuleSet
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.mariadb,
+    pytest.mark.usefixtures("recipient_at_receiver"),
+]
 
 Status = Delivery.Status
 State = Lane.State
-
-
-@pytest.fixture
-def recipient(recipient: Recipient, receiver: WebhookReceiver) -> Recipient:
-    return move(recipient, receiver)
 
 
 @pytest.fixture

@@ -9,11 +9,14 @@ from delivery.models import Attempt, Delivery, Recipient, StoredObject
 from delivery.tests.bucket_front import BucketFront
 from delivery.tests.bucket_server import contents
 from delivery.tests.conftest import Start
-from delivery.tests.courier_steps import move, send, settled
+from delivery.tests.courier_steps import send, settled
 from delivery.tests.webhook_receiver import WebhookReceiver
 from harness.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("recipient_at_receiver"),
+]
 
 Status = Delivery.Status
 MAIL = b"Content-Type: application/pdf; name=invoice.pdf\r\n\r\n%PDF"
@@ -21,11 +24,6 @@ FULL = pytest.mark.parametrize(
     ("status", "code"),
     [(507, "InsufficientStorage"), (400, "QuotaExceeded"), (403, "AccessDenied")],
 )
-
-
-@pytest.fixture
-def recipient(recipient: Recipient, receiver: WebhookReceiver) -> Recipient:
-    return move(recipient, receiver)
 
 
 @FULL

@@ -8,22 +8,21 @@ from structlog.testing import capture_logs
 
 from delivery.courier.courier import Courier
 from delivery.models import Attempt, Delivery, Lane, Recipient
-from delivery.tests.courier_steps import move, send, settled
+from delivery.tests.courier_steps import send, settled
 from delivery.tests.couriers import running_courier
 from delivery.tests.records import RAW
 from delivery.tests.webhook_receiver import WebhookReceiver
 from harness.waiting import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.mariadb,
+    pytest.mark.usefixtures("recipient_at_receiver"),
+]
 
 INDIGESTIBLE = RAW.replace(b"It works.", b"It does not.")
 RETRIES = 12
 Status = Delivery.Status
-
-
-@pytest.fixture
-def recipient(recipient: Recipient, receiver: WebhookReceiver) -> Recipient:
-    return move(recipient, receiver)
 
 
 @pytest.fixture

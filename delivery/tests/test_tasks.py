@@ -13,7 +13,7 @@ from delivery.models import Delivery, Message, RawMessage, Recipient
 from delivery.retention.cleanup import JOB
 from delivery.retention.lease import HeldLease
 from delivery.routing.routing import route
-from delivery.tests.courier_steps import move, settled
+from delivery.tests.courier_steps import settled
 from delivery.tests.couriers import running
 from delivery.tests.old_mail import add_object, add_old
 from delivery.tests.records import create_endpoint
@@ -22,7 +22,11 @@ from delivery.tests.webhook_receiver import WebhookReceiver
 from fastsmtp.celery import app
 from fastsmtp.ids import uuid7
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.mariadb,
+    pytest.mark.usefixtures("recipient_at_receiver"),
+]
 
 Status = Delivery.Status
 
@@ -33,11 +37,6 @@ def worker() -> Iterator[Courier]:
     with running(tasks.courier()) as courier:
         yield courier
     tasks.courier.cache_clear()
-
-
-@pytest.fixture
-def recipient(recipient: Recipient, receiver: WebhookReceiver) -> Recipient:
-    return move(recipient, receiver)
 
 
 def _run(task: object, **arguments: object) -> None:
