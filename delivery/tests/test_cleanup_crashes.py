@@ -7,14 +7,13 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from delivery.models import Delivery, Lease, Message, RawMessage, Recipient, StoredObject
 from delivery.tests.bucket_server import BUCKET, bucket_config, contents, fill, s3_server
+from delivery.tests.database_url import database_url
 from delivery.tests.old_mail import add_object, add_old, clean, count_rows
 from delivery.tests.records import create_endpoint
 from fastsmtp.config import config
@@ -33,19 +32,10 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield url
 
 
-def _database_url() -> str:
-    """Of the database that the test is in."""
-    name = connection.settings_dict["NAME"]
-    configured = config().database_url
-    if configured is None:
-        return f"sqlite:///{name}"
-    return urlsplit(configured.get_secret_value())._replace(path=f"/{name}").geturl()
-
-
 def _killed_cleanup(bucket: str, *, at: str) -> None:
     environment = {
         "FASTSMTP_CRASH_AT": at,
-        "FASTSMTP_DATABASE_URL": _database_url(),
+        "FASTSMTP_DATABASE_URL": database_url(),
         "FASTSMTP_REDIS_URL": config().broker_url,
         "FASTSMTP_S3_ENDPOINT_URL": bucket,
         "FASTSMTP_S3_BUCKET": BUCKET,
