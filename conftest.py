@@ -63,12 +63,15 @@ import django  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL  # noqa: E402
+from django.test import Client  # noqa: E402
 
 from fastsmtp.broker import LocalBroker  # noqa: E402
 from fastsmtp.config import config  # noqa: E402
 from harness.left_running import nothing_left_running  # noqa: E402
 
 django.setup()
+
+from accounts.tests.browsers import superuser_browser  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -112,6 +115,12 @@ def remove_run_dir() -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not WORKER:
         remove_run_dir()
+
+
+@pytest.fixture
+def browser() -> Client:
+    """Where alice, a superuser, is signed in."""
+    return superuser_browser()
 
 
 @pytest.fixture(scope="session")

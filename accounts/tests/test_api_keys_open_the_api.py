@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts.keys import Caller
-from accounts.models import Domain, User
+from accounts.models import Domain
 from accounts.permissions import IsSuperuser
 from fastsmtp.api.tests.caller import root_key
 from fastsmtp.ids import uuid7
@@ -57,10 +57,8 @@ def test_a_part_of_the_key_is_not_the_key() -> None:
     _assert_refused(_create_domain({"X-API-Key": root_key()[:-1]}), "Invalid API key")
 
 
-def test_a_session_of_the_admin_is_not_a_key() -> None:
-    client = Client()
-    client.force_login(User.objects.create_user("alice", is_superuser=True))
-    _assert_refused(_create_domain({}, client), "API key required")
+def test_a_session_of_the_admin_is_not_a_key(browser: Client) -> None:
+    _assert_refused(_create_domain({}, browser), "API key required")
 
 
 def test_the_root_key() -> None:

@@ -15,13 +15,6 @@ from fastsmtp.masking import MASK
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def browser() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("alice", is_superuser=True))
-    return client
-
-
 # Of the form inside the page of a domain.
 NO_MEMBERS = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
 

@@ -29,13 +29,6 @@ pytestmark = pytest.mark.django_db
 MODELS = [User, Domain, Recipient, Endpoint, Message, Delivery]
 
 
-@pytest.fixture
-def browser() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("alice", is_superuser=True))
-    return client
-
-
 def _fill(name: str) -> Delivery:
     domain = Domain.objects.create(domain_name=name)
     recipient = Recipient.objects.create(

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from accounts.models import Domain
 from delivery.models import Delivery, Endpoint, Recipient
+from delivery.tests.many_rows import copy_row, id_of
 from delivery.tests.old_mail import add_old, clean
 from delivery.tests.plans import nodes_of, rows_seen, statements_of
 
@@ -16,26 +17,16 @@ pytestmark = [
 
 YOUNG = 20_000
 LARGE_TABLES = {"messages", "raw_messages", "deliveries"}
-ID = "('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid"
-
-
-def _multiply(table: str, **columns: str) -> None:
-    """Copies the only row, with other columns."""
-    changes = ", ".join(f"'{name}', {value}" for name, value in columns.items())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} SELECT (jsonb_populate_record(one, jsonb_build_object({changes}))"
-            f").* FROM {table} AS one, generate_series(1, {YOUNG}) AS n"
-        )
 
 
 @pytest.fixture
 def statements(domain: Domain, recipient: Recipient, endpoint: Endpoint) -> list[str]:
     """All that a cleanup asks, where each kind has something to delete."""
     add_old(recipient, endpoint, days=0)
-    _multiply("raw_messages", id=ID)
-    _multiply("messages", id=ID, raw_id=ID)
-    _multiply("deliveries", id=ID, message_id=ID)
+    copied = id_of("n")
+    copy_row("raw_messages", YOUNG, id=copied)
+    copy_row("messages", YOUNG, id=copied, raw_id=copied)
+    copy_row("deliveries", YOUNG, id=copied, message_id=copied)
     add_old(recipient, endpoint, days=8)
     add_old(recipient, endpoint, days=15)
     add_old(recipient, endpoint, days=31)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Domain, User
+from accounts.models import Domain
+from accounts.tests.browsers import superuser_browser
 from delivery.by_hand.relocation import move_some
 from delivery.models import Delivery, Endpoint, Recipient, Relocation
 from delivery.serializers.recipients import RecipientSerializer
@@ -29,11 +29,9 @@ def _by_api(recipient: Recipient) -> None:
 
 
 def _by_admin(recipient: Recipient) -> None:
-    client = Client()
-    client.force_login(User.objects.create_user("alice", is_superuser=True))
     page = reverse("admin:delivery_recipient_change", args=[recipient.pk])
     form = {"local_part": "support", "webhook_url": CORRECTED, "webhook_headers": "{}"}
-    answer = client.post(page, {**form, "is_enabled": "on"})
+    answer = superuser_browser().post(page, {**form, "is_enabled": "on"})
     assert answer.status_code == 302, answer.content
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db.models import QuerySet
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import APIKey, Domain, User
+from accounts.tests.browsers import superuser_browser
 from delivery.by_hand import deletion
 from delivery.by_hand.deletion import delete_domain, delete_recipient
 from delivery.lanes.answers import Kind
@@ -79,18 +79,12 @@ def site(recipient: Recipient, endpoint: Endpoint) -> Site:
 
 
 def _by_page(record: Any) -> None:
-    _admin().post(_url(record, "delete", record.pk), {"post": "yes"})
+    superuser_browser().post(_url(record, "delete", record.pk), {"post": "yes"})
 
 
 def _by_list(record: Any) -> None:
     chosen = {"action": "delete_selected", "_selected_action": [record.pk], "post": "yes"}
-    _admin().post(_url(record, "changelist"), chosen)
-
-
-def _admin() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("admin", is_superuser=True))
-    return client
+    superuser_browser().post(_url(record, "changelist"), chosen)
 
 
 def _url(record: Any, page: str, *args: Any) -> str:

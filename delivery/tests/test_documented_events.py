@@ -151,31 +151,26 @@ def test_times() -> None:
 
 @pytest.mark.django_db
 class TestAdmin:
-    @pytest.fixture
-    def superuser(self, client: Client) -> Client:
-        client.force_login(User.objects.create_user("root", is_superuser=True))
-        return client
-
     def test_links_lead_to_what_they_are_about(
-        self, superuser: Client, domain: Domain, endpoint: Endpoint
+        self, browser: Client, domain: Domain, endpoint: Endpoint
     ) -> None:
         for event in _tell_of_everything(domain, endpoint):
             links = [event.payload["admin_url"]]
             links += [told["admin_url"] for told in event.payload["endpoints"]]
             for link in links:
-                answer = superuser.get(link.removeprefix("https://mail.example.net"))
+                answer = browser.get(link.removeprefix("https://mail.example.net"))
                 assert answer.status_code == 200, link
 
-    def test_events_are_shown(self, superuser: Client, domain: Domain, endpoint: Endpoint) -> None:
+    def test_events_are_shown(self, browser: Client, domain: Domain, endpoint: Endpoint) -> None:
         add_owner(domain)
         (event, *_) = _tell_of_everything(domain, endpoint)
         domain.delete()
-        assertContains(superuser.get(reverse("admin:delivery_operationalevent_changelist")), event)
-        page = superuser.get(reverse("admin:delivery_operationalevent_change", args=[event.pk]))
+        assertContains(browser.get(reverse("admin:delivery_operationalevent_changelist")), event)
+        page = browser.get(reverse("admin:delivery_operationalevent_change", args=[event.pk]))
         assertContains(page, "ada@owner.example")
 
     def test_owners_are_named_on_the_page_of_the_domain(
-        self, superuser: Client, domain: Domain
+        self, browser: Client, domain: Domain
     ) -> None:
         ada = User.objects.create_user("ada", email="ada@owner.example")
         page = reverse("admin:accounts_domain_change", args=[domain.pk])
@@ -187,6 +182,6 @@ class TestAdmin:
             "memberships-0-user": str(ada.pk),
             "memberships-0-role": "owner",
         }
-        answer = superuser.post(page, form)
+        answer = browser.post(page, form)
         assert answer.status_code == 302, answer.context["adminform"].errors
         assert str(domain.memberships.get()) == "ada is owner of example.com"

@@ -9,7 +9,7 @@ from django.db import connection, models
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Domain, User
+from accounts.models import Domain
 from delivery.models import Endpoint, Recipient
 from delivery.models.recipient import LOST_HEADERS
 from delivery.tests.encryption_keys import lose
@@ -57,15 +57,14 @@ def test_equal_secrets_do_not_look_equal(domain: Domain) -> None:
     assert first != second
 
 
-def test_what_no_key_opens_is_mended_in_the_admin(domain: Domain, client: Client) -> None:
+def test_what_no_key_opens_is_mended_in_the_admin(domain: Domain, browser: Client) -> None:
     recipient = _recipient_with_lost_headers(domain)
-    client.force_login(User.objects.create_user("alice", is_superuser=True))
     page = reverse("admin:delivery_recipient_change", args=[recipient.pk])
-    assert LOST_HEADERS in client.get(page).content.decode()
+    assert LOST_HEADERS in browser.get(page).content.decode()
     form = {"local_part": "a", "webhook_url": URL, "is_enabled": "on"}
-    client.post(page, {**form, "webhook_headers": f'{{"X-Key": "{MASK}"}}'})
+    browser.post(page, {**form, "webhook_headers": f'{{"X-Key": "{MASK}"}}'})
     assert Recipient.objects.get().has_lost_headers
-    client.post(page, {**form, "webhook_headers": '{"X-Key": "new"}'})
+    browser.post(page, {**form, "webhook_headers": '{"X-Key": "new"}'})
     assert Recipient.objects.get().webhook_headers == {"X-Key": "new"}
 
 

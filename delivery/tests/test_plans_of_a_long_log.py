@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
-from accounts.models import Domain, User
+from accounts.models import Domain
+from accounts.tests.browsers import superuser_browser
 from delivery.courier import claims
 from delivery.courier.lookout import due_lanes, overdue_messages
 from delivery.events import sendings
@@ -41,6 +41,7 @@ from delivery.objects import archives
 from delivery.replay import collection
 from delivery.replay.selection import Selection
 from delivery.states import having
+from delivery.tests.many_rows import copy_row, id_of
 from delivery.tests.plans import nodes_of, rows_seen, statements_of
 from delivery.tests.records import URL, create_attempt, create_delivery, create_message
 from fastsmtp.api.tests.caller import get
@@ -66,20 +67,6 @@ LOG = f"/domains/{DOMAIN}/delivery-log"
 NOW = timezone.now()
 
 
-def _copy(table: str, count: int, **columns: str) -> None:
-    """Copies the only row, with other columns: expressions over `n`, which counts."""
-    changes = ", ".join(f"'{name}', {value}" for name, value in columns.items())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} SELECT (jsonb_populate_record(one, jsonb_build_object({changes}))"
-            f").* FROM {table} AS one, generate_series(1, {count}) AS n"
-        )
-
-
-def _id(number: str) -> str:
-    return f"('00000000-0000-7000-8000-' || lpad(to_hex({number}), 12, '0'))::uuid"
-
-
 def _write_log() -> None:
     domain = Domain.objects.create(id=DOMAIN, domain_name="example.com")
     recipient = Recipient.objects.create(
@@ -90,26 +77,26 @@ def _write_log() -> None:
     delivery = create_delivery(create_message(domain), recipient, endpoint, status="delivered")
     create_attempt(delivery)
     before = f"now() - {MAILS} * interval '1 s' + n * interval '1 s'"
-    _copy("endpoints", LANES, id=_id("n"), url_hash="n::text")
-    _copy("lanes", LANES, endpoint_id=_id("n"))
-    _copy(
+    copy_row("endpoints", LANES, id=id_of("n"), url_hash="n::text")
+    copy_row("lanes", LANES, endpoint_id=id_of("n"))
+    copy_row(
         "messages",
         MAILS,
-        id=_id("n"),
+        id=id_of("n"),
         internet_message_id="'<' || n || '@example.org>'",
         received_at=before,
     )
-    _copy(
+    copy_row(
         "deliveries",
         MAILS,
-        id=_id("n"),
-        message_id=_id("n"),
-        endpoint_id=_id(f"1 + n / 2 % {LANES}"),
+        id=id_of("n"),
+        message_id=id_of("n"),
+        endpoint_id=id_of(f"1 + n / 2 % {LANES}"),
         created_at=before,
         status="CASE n % 2 WHEN 0 THEN 'delivered' ELSE 'pending' END",
         due_at=f"CASE n % 2 WHEN 1 THEN {before} END",
     )
-    _copy("attempts", MAILS, id=_id("n"), delivery_id=_id("n"))
+    copy_row("attempts", MAILS, id=id_of("n"), delivery_id=id_of("n"))
     _write_few(recipient, endpoint)
 
 
@@ -192,9 +179,7 @@ def _listed(count: int | None = None, **query: str) -> Callable[[], None]:
 
 def _shown(path: str, **query: str) -> Callable[[], None]:
     def ask() -> None:
-        browser = Client()
-        browser.force_login(User.objects.create_user("alice", is_superuser=True))
-        response = browser.get(f"/admin/delivery/{path}/?{urlencode(query)}")
+        response = superuser_browser().get(f"/admin/delivery/{path}/?{urlencode(query)}")
         assert response.status_code == 200
 
     return ask

@@ -34,14 +34,17 @@ def quarantined(recipient: Recipient, endpoint: Endpoint) -> Delivery:
     ],
 )
 def test_a_superuser_decides(
-    quarantined: Delivery, recipient: Recipient, action: str, status: Status, words: str
+    browser: Client,
+    quarantined: Delivery,
+    recipient: Recipient,
+    action: str,
+    status: Status,
+    words: str,
 ) -> None:
     delivered = create_delivery(
         create_message(recipient.domain), recipient, Endpoint.objects.get(), status=Status.DELIVERED
     )
-    client = Client()
-    client.force_login(User.objects.create_user("alice", is_superuser=True))
-    assert words in _act(client, action, quarantined, delivered)
+    assert words in _act(browser, action, quarantined, delivered)
     quarantined.refresh_from_db()
     delivered.refresh_from_db()
     assert (quarantined.status, delivered.status) == (status, Status.DELIVERED)

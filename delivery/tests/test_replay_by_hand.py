@@ -79,13 +79,6 @@ def test_an_endpoint_is_switched_by_command(endpoint: Endpoint, name: str) -> No
     assert "probing" in _run("endpoint", "list", "example.com")
 
 
-@pytest.fixture
-def browser() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("alice", is_superuser=True))
-    return client
-
-
 def _act(browser: Client, model: str, action: str, *ids: Any) -> str:
     page = reverse(f"admin:delivery_{model}_changelist")
     chosen = {"action": action, "_selected_action": list(ids)}

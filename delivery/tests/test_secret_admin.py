@@ -22,13 +22,6 @@ pytestmark = pytest.mark.django_db
 CONFIRMED = {"_form_submitted": "True", "grace": str(24 * 60 * 60)}
 
 
-@pytest.fixture
-def browser() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("alice", is_superuser=True))
-    return client
-
-
 def _rotation_page(endpoint_id: object) -> str:
     return reverse("admin:delivery_endpoint_rotate_secret", args=[endpoint_id])
 

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.test import Client
 from django.urls import reverse
 from structlog.testing import capture_logs
 
-from accounts.models import User
+from accounts.tests.browsers import superuser_browser
 from delivery.by_hand.deletion import delete_domain
 from delivery.by_hand.interventions import retry
 from delivery.lanes.switch import disable, enable
@@ -29,10 +28,8 @@ def _lines(logs: list[Any], event: str) -> list[dict[str, Any]]:
 
 
 def _by_admin(model: str, action: str, id: object) -> None:
-    client = Client()
-    client.force_login(User.objects.create_user("alice", is_superuser=True))
     chosen = {"action": action, "_selected_action": [str(id)]}
-    client.post(reverse(f"admin:delivery_{model}_changelist"), chosen)
+    superuser_browser().post(reverse(f"admin:delivery_{model}_changelist"), chosen)
 
 
 def _by_command(*arguments: str) -> None:

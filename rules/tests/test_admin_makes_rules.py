@@ -6,19 +6,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Domain, User
+from accounts.models import Domain
 from rules.models import Rule, RuleSet
 
 pytestmark = pytest.mark.django_db
 
 ADD = "admin:rules_ruleset_add"
-
-
-@pytest.fixture
-def browser() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("alice", is_superuser=True))
-    return client
 
 
 @pytest.fixture
