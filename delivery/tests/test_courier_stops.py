@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from django.db import transaction
@@ -33,10 +34,15 @@ def running() -> Iterator[Courier]:
         assert not courier._thread.is_alive(), "the test did not stop it"
 
 
-def _stop_in_thread(courier: Courier) -> threading.Thread:
+@contextmanager
+def _stopping(courier: Courier) -> Iterator[threading.Thread]:
+    """Told to stop at the beginning, in a thread; it has stopped at the end."""
     thread = threading.Thread(target=courier.stop)
     thread.start()
-    return thread
+    try:
+        yield thread
+    finally:
+        thread.join()
 
 
 def test_calls_under_way_are_finished_and_recorded(
@@ -46,11 +52,10 @@ def test_calls_under_way_are_finished_and_recorded(
     for _ in range(2):
         send(running, recipient)
     receiver.wait_for_calls(2)
-    stopping = _stop_in_thread(running)
-    stopping.join(0.3)
-    assert stopping.is_alive(), "it did not wait"
-    receiver.let_go("/")
-    stopping.join()
+    with _stopping(running) as stopping:
+        stopping.join(0.3)
+        assert stopping.is_alive(), "it did not wait"
+        receiver.let_go("/")
     assert set(Delivery.objects.values_list("status", "claim_id")) == {(Status.DELIVERED, None)}
     assert Attempt.objects.filter(outcome="delivered").count() == 2
 
@@ -72,10 +77,9 @@ def test_what_was_claimed_ahead_is_given_back(
         send(running, recipient)
     wait_until(lambda: Delivery.objects.filter(claim_id__isnull=False).count() > 40)
 
-    stopping = _stop_in_thread(running)
-    wait_until(running._stopping.is_set)
-    receiver.let_go("/")
-    stopping.join()
+    with _stopping(running):
+        wait_until(running._stopping.is_set)
+        receiver.let_go("/")
 
     assert not Delivery.objects.filter(claim_id__isnull=False).exists()
     called = {call.headers["webhook-id"] for call in receiver.calls}
@@ -95,13 +99,12 @@ def test_a_claim_that_is_being_written_is_given_back(
     """Its thread cannot be stopped: the database commits it after all."""
     endpoint = create_endpoint(recipient.domain, url=recipient.webhook_url, state=Lane.State.PAUSED)
     add_due(recipient, endpoint)
-    with transaction.atomic():
+    with ExitStack() as until_it_has_stopped, transaction.atomic():
         # The claim waits for this lock, because it would be a probe.
         Lane.objects.select_for_update().get()
         running.wake([endpoint.id])
-        stopping = _stop_in_thread(running)
+        until_it_has_stopped.enter_context(_stopping(running))
         wait_until(running._stopping.is_set)
-    stopping.join()
     lane = Lane.objects.get()
     assert lane.paused_until is not None, "nothing was claimed"
     delivery = Delivery.objects.get()
