@@ -1,7 +1,6 @@
 """Large mail to a receiver that takes its time."""
 
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,24 +11,11 @@ from delivery.courier.calls import LARGE_CALLS, QUICK, _is_quick
 from delivery.courier.courier import Courier
 from delivery.models import Delivery, Recipient
 from delivery.models.message import SMALL
-from delivery.tests.conftest import impatient_config
-from delivery.tests.courier_steps import move, send
+from delivery.tests.courier_steps import all_delivered, move, send
 from delivery.tests.webhook_receiver import WebhookReceiver
 from harness.waiting import wait_until
 
 LARGE = b"Subject: large\r\n\r\n" + b"x" * (SMALL + 1)
-
-
-@pytest.fixture
-def courier() -> Iterator[Courier]:
-    courier = Courier(impatient_config(webhook_timeout=60.0))
-    courier.start()
-    yield courier
-    courier.stop()
-
-
-def _is_all_delivered() -> bool:
-    return not Delivery.objects.exclude(status=Delivery.Status.DELIVERED).exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -53,7 +39,7 @@ def test_what_waits_for_its_turn_is_neither_loaded_nor_built(
     move(recipient, receiver)
     for _ in range(LARGE_CALLS):  # an endpoint that answers gets more calls at once
         send(courier, recipient)
-    wait_until(_is_all_delivered)
+    wait_until(all_delivered)
     receiver.calls.clear()
     receiver.hang("/")
     for _ in range(LARGE_CALLS + 1):
@@ -64,7 +50,7 @@ def test_what_waits_for_its_turn_is_neither_loaded_nor_built(
     wait_until(lambda: waiting.exclude(claim_id=first).exists())
     assert len(loaded) == LARGE_CALLS
     receiver.let_go("/")
-    wait_until(_is_all_delivered)
+    wait_until(all_delivered)
     assert len(loaded) == len(receiver.calls) == LARGE_CALLS + 1
 
 
