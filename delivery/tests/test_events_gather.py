@@ -24,6 +24,7 @@ from delivery.models import (
     Lane,
     Recipient,
 )
+from delivery.models.endpoint import hash_url
 from delivery.routing.routing import route
 from delivery.tests.events import PACE, Channel, add_owner, tell, told
 from delivery.tests.outcomes import SCHEDULE, call_with, outcome_of
@@ -160,14 +161,14 @@ def test_a_disabled_endpoint_is_told_whatever_comes_after(
     assert told(1200) == []
 
 
-def test_a_thousand_exhausted_are_one_note_and_one_event(
+def test_many_exhausted_are_one_note_and_one_event(
     recipient: Recipient, endpoint: Endpoint
 ) -> None:
-    _exhaust(recipient, endpoint, times=1000)
+    _exhaust(recipient, endpoint, times=50)
     (note,) = EventNote.objects.all()
-    assert (note.count, note.reasons, len(note.deliveries)) == (1000, {"refused": 1000}, 5)
+    assert (note.count, note.reasons, len(note.deliveries)) == (50, {"refused": 50}, 5)
     (event,) = tell(3)
-    assert event.payload["count"] == 1000
+    assert event.payload["count"] == 50
     exhausted = Delivery.objects.filter(status=Delivery.Status.EXHAUSTED)
     assert exhausted.filter(id__in=event.payload["delivery_ids"]).count() == 5
 
@@ -252,10 +253,11 @@ def test_mail_that_cannot_be_routed(recipient: Recipient, monkeypatch: pytest.Mo
     assert event.payload["reasons"] == [{"reason": "routing_error", "count": 1}]
 
 
-def test_a_thousand_endpoints_of_a_domain_are_few_events(
-    domain: Domain, recipient: Recipient
-) -> None:
-    endpoints = [create_endpoint(domain, url=f"http://127.0.0.1:9/{n}") for n in range(1000)]
+def test_a_thousand_endpoints_of_a_domain_are_few_events(domain: Domain) -> None:
+    urls = [f"http://127.0.0.1:9/{number}" for number in range(1000)]
+    endpoints = Endpoint.objects.bulk_create(
+        Endpoint(domain=domain, url=url, url_hash=hash_url(url)) for url in urls
+    )
     now = timezone.now()
     EventNote.objects.bulk_create(
         EventNote(

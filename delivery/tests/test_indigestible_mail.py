@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 INDIGESTIBLE = RAW.replace(b"It works.", b"It does not.")
-RETRIES = 12
+RETRIES = 9
 Status = Delivery.Status
 
 

@@ -104,16 +104,16 @@ def test_what_cannot_be_left_out_is_sent_however_small_the_limit() -> None:
 
 
 @pytest.mark.parametrize("mode", ["json", "multipart"])
-@pytest.mark.parametrize("most", [None, 2 * SUSPICIOUS_SIZE, 100_000])
-def test_who_refused_a_long_text_gets_its_beginning(mode: str, most: int | None) -> None:
+def test_who_refused_a_long_text_gets_its_beginning(mode: str) -> None:
     assert len(body_of(mode, MUCH).content) > 10 * SUSPICIOUS_SIZE
-    body = body_of(mode, MUCH, most, oversize_failures=2)
-    limit = min(most or SUSPICIOUS_SIZE, SUSPICIOUS_SIZE)
-    assert limit - 8 < len(body.content) <= limit
-    payload = checked(body)
-    assert payload["truncated"] == ["body_text", "stripped_text"]
-    assert payload["body_text"].startswith('"quoted"\n' * 1000)
-    assert payload["defects"] == ["text_too_long_to_split"]
+    for most in (None, 2 * SUSPICIOUS_SIZE, 100_000):
+        body = body_of(mode, MUCH, most, oversize_failures=2)
+        limit = min(most or SUSPICIOUS_SIZE, SUSPICIOUS_SIZE)
+        assert limit - 8 < len(body.content) <= limit
+        payload = checked(body)
+        assert payload["truncated"] == ["body_text", "stripped_text"]
+        assert payload["body_text"].startswith('"quoted"\n' * 1000)
+        assert payload["defects"] == ["text_too_long_to_split"]
 
 
 def test_a_form_that_was_cut_repeats_only_what_is_short() -> None:
