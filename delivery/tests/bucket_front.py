@@ -11,6 +11,8 @@ from delivery.tests.roomy_servers import RoomyThreadingHTTPServer
 from harness.waiting import wait_until
 
 _OF_ONE_CONNECTION = frozenset({"connection", "content-length", "transfer-encoding"})
+# No handler waits for the next request of a client that keeps its connection.
+_LAST_ANSWER = ("connection", "close")
 
 
 class BucketFront:
@@ -57,6 +59,7 @@ class BucketFront:
                         self.send_header(name, value)
                 size = answer.getheader("content-length") if self.command == "HEAD" else len(body)
                 self.send_header("content-length", str(size))
+                self.send_header(*_LAST_ANSWER)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -64,6 +67,7 @@ class BucketFront:
                 body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
                 self.send_response(status)
                 self.send_header("content-length", str(len(body)))
+                self.send_header(*_LAST_ANSWER)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -71,7 +75,7 @@ class BucketFront:
                 """The list is the log."""
 
         self._server = RoomyThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server.daemon_threads = False  # none is at work any more when this is closed
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     @property

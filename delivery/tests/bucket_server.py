@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -48,11 +49,7 @@ def s3_server() -> Iterator[str]:
 def contents(url: str) -> dict[str, bytes]:
     """All objects, by key."""
     client = _client(url)
-    listed = client.list_objects_v2(Bucket=BUCKET).get("Contents", [])
-    return {
-        item["Key"]: client.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()
-        for item in listed
-    }
+    return {key: client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in _keys(url)}
 
 
 def fill(url: str, *keys: str) -> None:
@@ -61,10 +58,16 @@ def fill(url: str, *keys: str) -> None:
 
 
 def empty(url: str) -> None:
-    for key in contents(url):
+    for key in _keys(url):
         _client(url).delete_object(Bucket=BUCKET, Key=key)
 
 
+def _keys(url: str) -> list[str]:
+    listed = _client(url).list_objects_v2(Bucket=BUCKET)
+    return [item["Key"] for item in listed.get("Contents", [])]
+
+
+@cache
 def _client(url: str) -> Any:
     return boto3.client(
         "s3",
@@ -83,6 +86,8 @@ class refusing:  # noqa: N801 - a context manager
         requests = self._requests
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # in 1.0 a client waits a second before it sends a body
+
             def do_POST(self) -> None:  # noqa: N802 - http.server calls them so
                 self.do_PUT()
 
@@ -91,13 +96,14 @@ class refusing:  # noqa: N801 - a context manager
                 requests.append(self.path)
                 self.send_response(status)
                 self.send_header("content-length", "0")
+                self.send_header("connection", "close")
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
                 """The list is the log."""
 
         self._server = RoomyHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     def __enter__(self) -> tuple[str, list[str]]:
         self._thread.start()

@@ -10,7 +10,7 @@ from accounts.models import Domain
 from delivery.courier.courier import Courier
 from delivery.models import Endpoint, Recipient
 from delivery.tests.bucket_front import BucketFront
-from delivery.tests.bucket_server import bucket_config, s3_server
+from delivery.tests.bucket_server import bucket_config, empty, s3_server
 from delivery.tests.courier_steps import move
 from delivery.tests.couriers import running_courier
 from delivery.tests.records import URL, create_endpoint
@@ -53,10 +53,17 @@ def courier() -> Iterator[Courier]:
 type Start = Callable[..., Courier]
 
 
-@pytest.fixture
-def bucket() -> Iterator[str]:
+@pytest.fixture(scope="session")
+def _bucket_server() -> Iterator[str]:
     with s3_server() as url:
         yield url
+
+
+@pytest.fixture
+def bucket(_bucket_server: str) -> Iterator[str]:
+    """The URL of a server with an empty bucket."""
+    yield _bucket_server
+    empty(_bucket_server)
 
 
 @pytest.fixture
@@ -67,8 +74,9 @@ def front(bucket: str) -> Iterator[BucketFront]:
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
-    """A courier with these settings of the bucket at that URL."""
+def start(bucket: str) -> Iterator[Start]:
+    """A courier with these settings of the bucket at that URL. It is stopped before the bucket is
+    emptied."""
     with ExitStack() as exits:
 
         def run(url: str, **changes: Any) -> Courier:

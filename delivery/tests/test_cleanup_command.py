@@ -11,7 +11,7 @@ from django.utils import timezone
 from delivery.models import Delivery, Endpoint, Lane, Lease, Message, Recipient, Upload
 from delivery.retention.cleanup import JOB
 from delivery.retention.lease import HeldLease
-from delivery.tests.bucket_server import bucket_config, fill, s3_server
+from delivery.tests.bucket_server import bucket_config, fill
 from delivery.tests.old_mail import (
     add_object,
     add_old,
@@ -75,18 +75,21 @@ AGES = [
 
 @pytest.mark.parametrize("ages", AGES, ids=" ".join)
 def test_a_dry_run_counts_what_the_next_one_deletes(
-    recipient: Recipient, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, ages: list[str]
+    recipient: Recipient,
+    endpoint: Endpoint,
+    bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+    ages: list[str],
 ) -> None:
     monkeypatch.setattr("delivery.retention.walk.PAGE", 3)
-    with s3_server() as url:
-        monkeypatch.setattr("delivery.retention.cleanup.config", lambda: bucket_config(url))
-        fill(url, *_fill(recipient, endpoint))
-        before = count_rows(), set(Delivery.objects.values_list("id", "status", "updated_at"))
-        expected = cleanup("--dry-run", *ages)
-        after = count_rows(), set(Delivery.objects.values_list("id", "status", "updated_at"))
-        assert after == before
-        assert expected
-        assert cleanup(*ages) == expected
+    monkeypatch.setattr("delivery.retention.cleanup.config", lambda: bucket_config(bucket))
+    fill(bucket, *_fill(recipient, endpoint))
+    before = count_rows(), set(Delivery.objects.values_list("id", "status", "updated_at"))
+    expected = cleanup("--dry-run", *ages)
+    after = count_rows(), set(Delivery.objects.values_list("id", "status", "updated_at"))
+    assert after == before
+    assert expected
+    assert cleanup(*ages) == expected
 
 
 def test_the_table(recipient: Recipient, endpoint: Endpoint) -> None:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from delivery.models import Delivery, Lease, Message, RawMessage, Recipient, StoredObject
-from delivery.tests.bucket_server import BUCKET, bucket_config, contents, fill, s3_server
+from delivery.tests.bucket_server import BUCKET, bucket_config, contents, fill
 from delivery.tests.database_url import database_url
 from delivery.tests.old_mail import add_object, add_old, clean, count_rows
 from delivery.tests.records import create_endpoint
@@ -26,10 +25,9 @@ DAYS = ("--messages=30", "--raw=7", "--log=14", "--held=40", "--quarantined=90")
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with s3_server() as url:
-        monkeypatch.setattr("delivery.retention.cleanup.config", lambda: bucket_config(url))
-        yield url
+def bucket(bucket: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("delivery.retention.cleanup.config", lambda: bucket_config(bucket))
+    return bucket
 
 
 def _killed_cleanup(bucket: str, *, at: str) -> None:

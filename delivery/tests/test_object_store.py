@@ -3,8 +3,9 @@
 import asyncio
 import socket
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -18,7 +19,7 @@ from delivery.objects.bucket import Bucket
 from delivery.objects.contents import Content, attachment_contents, raw_content
 from delivery.objects.store import LARGE, Store
 from delivery.tests.bucket_front import BucketFront
-from delivery.tests.bucket_server import bucket_config, contents, empty, refusing, s3_server
+from delivery.tests.bucket_server import bucket_config, contents, refusing
 from delivery.tests.plain_jobs import make_job
 from delivery.tests.records import create_message
 from fastsmtp.db import release_connection
@@ -36,18 +37,6 @@ MAIL = (
     b"--m--\r\n"
 )
 FOLDER = "attachments/yourdomain.com/abc123@sender.com"
-
-
-@pytest.fixture(scope="module")
-def _server() -> Iterator[str]:
-    with s3_server() as url:
-        yield url
-
-
-@pytest.fixture
-def url(_server: str) -> Iterator[str]:
-    yield _server
-    empty(_server)
 
 
 @pytest.fixture
@@ -91,34 +80,34 @@ def keep(url: str, *batches: tuple[Job, Sequence[Content]]) -> list[dict[int, St
     return asyncio.run(run())
 
 
-def test_every_attachment_is_an_object(url: str, message: Message) -> None:
+def test_every_attachment_is_an_object(bucket: str, message: Message) -> None:
     job = job_of(message)
-    (rows,) = keep(url, (job, attachments_of(job)))
+    (rows,) = keep(bucket, (job, attachments_of(job)))
     assert {number: row.key for number, row in rows.items()} == {
         1: f"{FOLDER}/invoice.pdf",
         2: f"{FOLDER}/invoice-2.pdf",
     }
-    assert contents(url) == {
+    assert contents(bucket) == {
         f"{FOLDER}/invoice.pdf": b"%PDF one",
         f"{FOLDER}/invoice-2.pdf": b"%PDF two",
     }
     assert StoredObject.objects.filter(stored_at__isnull=False).count() == 2
 
 
-def test_the_raw_message_is_an_object(url: str, message: Message) -> None:
+def test_the_raw_message_is_an_object(bucket: str, message: Message) -> None:
     job = job_of(message)
-    (rows,) = keep(url, (job, [raw_content(job, MAIL, "raw")]))
+    (rows,) = keep(bucket, (job, [raw_content(job, MAIL, "raw")]))
     key = f"raw/yourdomain.com/2025/01/06/{message.id}.eml"
-    assert contents(url) == {key: MAIL}
+    assert contents(bucket) == {key: MAIL}
     assert (rows[0].key, rows[0].size) == (key, len(MAIL))
 
 
-def test_an_object_is_stored_once(url: str, message: Message) -> None:
+def test_an_object_is_stored_once(bucket: str, message: Message) -> None:
     """A second attempt, and the delivery to another recipient, refer to what is there."""
     job = job_of(message)
-    first, second = keep(url, (job, attachments_of(job)), (job, attachments_of(job)))
+    first, second = keep(bucket, (job, attachments_of(job)), (job, attachments_of(job)))
     assert [row.id for row in first.values()] == [row.id for row in second.values()]
-    assert len(contents(url)) == StoredObject.objects.count() == 2
+    assert len(contents(bucket)) == StoredObject.objects.count() == 2
 
 
 class TestALargeMailTakesItsTime:
@@ -183,27 +172,27 @@ def _impatient(url: str) -> Store:
 
 
 def test_a_key_of_another_message_is_not_touched(
-    url: str, recipient: Recipient, message: Message
+    bucket: str, recipient: Recipient, message: Message
 ) -> None:
     """A Message-ID is chosen by the sender, so anybody may use one again."""
     other = create_message(recipient.domain)
     forged = MAIL.replace(b"one", b"bad")
     jobs = job_of(message), job_of(other)
     _, rows = keep(
-        url, (jobs[0], attachments_of(jobs[0])), (jobs[1], attachments_of(jobs[1], forged))
+        bucket, (jobs[0], attachments_of(jobs[0])), (jobs[1], attachments_of(jobs[1], forged))
     )
     assert rows[1].key == f"{FOLDER}-{other.id}/invoice.pdf"
-    assert contents(url)[f"{FOLDER}/invoice.pdf"] == b"%PDF one"
-    assert contents(url)[rows[1].key] == b"%PDF bad"
+    assert contents(bucket)[f"{FOLDER}/invoice.pdf"] == b"%PDF one"
+    assert contents(bucket)[rows[1].key] == b"%PDF bad"
 
 
-def test_links(url: str, message: Message) -> None:
+def test_links(bucket: str, message: Message) -> None:
     job = job_of(message)
-    (rows,) = keep(url, (job, attachments_of(job)))
-    bucket = Bucket(bucket_config(url), connections=1)
+    (rows,) = keep(bucket, (job, attachments_of(job)))
+    s3 = Bucket(bucket_config(bucket), connections=1)
     key = rows[1].key
-    assert bucket.url(key) == f"{url}/mails/{key}"
-    link = bucket.presigned_url(key, seconds=900)
+    assert s3.url(key) == f"{bucket}/mails/{key}"
+    link = s3.presigned_url(key, seconds=900)
     assert unquote(urlsplit(link).path) == f"/mails/{key}"
     query = parse_qs(urlsplit(link).query)
     assert query["X-Amz-Expires"] == ["900"]
@@ -257,36 +246,36 @@ def test_a_bucket_that_hangs_is_left_alone_for_a_while(
         connection.close()
 
 
-def test_what_was_reserved_is_stored_when_the_bucket_is_back(url: str, message: Message) -> None:
+def test_what_was_reserved_is_stored_when_the_bucket_is_back(bucket: str, message: Message) -> None:
     job = job_of(message)
     nowhere = f"http://127.0.0.1:{free_port()}"
     assert keep(nowhere, (job, attachments_of(job))) == [{}]
-    (rows,) = keep(url, (job, attachments_of(job)))
+    (rows,) = keep(bucket, (job, attachments_of(job)))
     assert set(rows) == {1, 2}
-    assert len(contents(url)) == 2
+    assert len(contents(bucket)) == 2
 
 
-def test_what_was_stored_is_told_while_the_bucket_is_away(url: str, message: Message) -> None:
+def test_what_was_stored_is_told_while_the_bucket_is_away(bucket: str, message: Message) -> None:
     job = job_of(message)
-    keep(url, (job, attachments_of(job)))
+    keep(bucket, (job, attachments_of(job)))
     (rows,) = keep(f"http://127.0.0.1:{free_port()}", (job, attachments_of(job)))
     assert set(rows) == {1, 2}
 
 
 def test_what_came_late_is_there_for_the_next_attempt(
-    url: str, message: Message, monkeypatch: pytest.MonkeyPatch
+    bucket: str, message: Message, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A line too slow for the mail's patience is no reason to upload it again for ever."""
     job = job_of(message)
     monkeypatch.setattr("delivery.objects.store.PATIENCE", 0.0)
-    bucket = Bucket(bucket_config(url), connections=2)
+    s3 = Bucket(bucket_config(bucket), connections=2)
 
     async def run() -> dict[int, StoredObject]:
-        store = Store(bucket, in_thread=in_thread)
+        store = Store(s3, in_thread=in_thread)
         assert await store.keep(job.message_id, attachments_of(job), in_thread) == {}
         await asyncio.gather(*store._late)
         store.close()
-        return await Store(bucket, in_thread=in_thread).keep(
+        return await Store(s3, in_thread=in_thread).keep(
             job.message_id, attachments_of(job), in_thread
         )
 
@@ -294,7 +283,7 @@ def test_what_came_late_is_there_for_the_next_attempt(
 
 
 def test_while_much_comes_late_nobody_adds_to_it(
-    url: str, recipient: Recipient, monkeypatch: pytest.MonkeyPatch
+    front: BucketFront, recipient: Recipient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What comes late is held in memory, and no call counts it any longer."""
     monkeypatch.setattr("delivery.objects.store.PATIENCE", 0.2)
@@ -302,7 +291,7 @@ def test_while_much_comes_late_nobody_adds_to_it(
     monkeypatch.setattr("delivery.objects.store.LATE_BYTES", 1)
     messages = [create_message(recipient.domain, raw=MAIL) for _ in range(4)]
 
-    async def run(front: BucketFront) -> None:
+    async def run() -> None:
         store = Store(Bucket(bucket_config(front.url), connections=2), in_thread=in_thread)
 
         async def keep(message: Message) -> dict[int, StoredObject]:
@@ -312,18 +301,19 @@ def test_while_much_comes_late_nobody_adds_to_it(
         front.hold()
         for message in messages[:3]:
             assert await keep(message) == {}
+        await asyncio.to_thread(front.wait_for_puts, 1)
         assert len(front.puts) == 1
         front.let_go()
         await asyncio.gather(*store._late)
+        store._patience = 30.0
         assert set(await keep(messages[3])) == {1}
         assert len(front.puts) == 2
         store.close()
 
-    with BucketFront(url) as front:
-        asyncio.run(run(front))
+    asyncio.run(run())
 
 
-def test_after_a_pause_one_mail_tries_for_all(
+def test_after_a_pause_a_mail_tries_again(
     message: Message, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("delivery.objects.store.PAUSE", 0.0)
@@ -333,17 +323,28 @@ def test_after_a_pause_one_mail_tries_for_all(
         keep(url, batch, batch, batch)
         # The first failed; the second tried when the pause was over, and so did the third.
         assert len(requests) == 3
-    with refusing(503) as (url, requests):
 
-        async def run() -> None:
-            store = Store(Bucket(bucket_config(url), connections=2), in_thread=in_thread)
-            one = (job.message_id, batch[1], in_thread)
-            await store.keep(*one)
-            await asyncio.gather(*(store.keep(*one) for _ in range(5)))
-            store.close()
 
-        asyncio.run(run())
-        assert len(requests) == 2
+def test_after_a_pause_one_mail_tries_for_all(front: BucketFront, message: Message) -> None:
+    front.refuse(503, "SlowDown")
+    one = message.id, attachments_of(job_of(message))[:1], in_thread
+
+    async def run() -> None:
+        store = Store(
+            Bucket(bucket_config(front.url), connections=2), in_thread=in_thread, patience=30.0
+        )
+        await store.keep(*one)
+        store._paused_until = 0.0  # as if the pause were over
+        front.hold()
+        mails = [asyncio.create_task(store.keep(*one)) for _ in range(5)]
+        for other in islice(asyncio.as_completed(mails), 4):
+            assert await other == {}
+        front.let_go()
+        await asyncio.gather(*mails)
+        store.close()
+
+    asyncio.run(run())
+    assert len(front.puts) == 2
 
 
 def test_a_row_that_was_replaced_meanwhile_fails_nobody(message: Message) -> None:
@@ -357,7 +358,7 @@ def test_a_row_that_was_replaced_meanwhile_fails_nobody(message: Message) -> Non
     assert {row.sha256 for row in after.values()} == {"0" * 64}
 
 
-def test_an_object_of_another_bucket_is_not_told(url: str, message: Message) -> None:
+def test_an_object_of_another_bucket_is_not_told(bucket: str, message: Message) -> None:
     job = job_of(message)
     StoredObject.objects.create(
         message_id=message.id,
@@ -369,6 +370,6 @@ def test_an_object_of_another_bucket_is_not_told(url: str, message: Message) -> 
         key_hash="a",
         stored_at=timezone.now(),
     )
-    (rows,) = keep(url, (job, attachments_of(job)))
+    (rows,) = keep(bucket, (job, attachments_of(job)))
     assert {row.bucket for row in rows.values()} == {"mails"}
-    assert len(contents(url)) == 2
+    assert len(contents(bucket)) == 2

@@ -1,6 +1,5 @@
 """Attachments go from the bucket before their rows do; what stays there is told and tried again."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from delivery.models import Delivery, Endpoint, Message, Recipient, StoredObject
 from delivery.retention.cleanup import clean_up
 from delivery.retention.run import Report
-from delivery.tests.bucket_server import bucket_config, contents, empty, fill, refusing, s3_server
+from delivery.tests.bucket_server import bucket_config, contents, fill, refusing
 from delivery.tests.old_mail import AGES, add_object, add_old, clean
 from fastsmtp.config import Config, config
 from harness.processes import free_port
@@ -17,17 +16,10 @@ from harness.processes import free_port
 pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
 
 
-@pytest.fixture(scope="module")
-def _server() -> Iterator[str]:
-    with s3_server() as url:
-        yield url
-
-
 @pytest.fixture
-def url(_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    use(monkeypatch, bucket_config(_server))
-    yield _server
-    empty(_server)
+def url(bucket: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    use(monkeypatch, bucket_config(bucket))
+    return bucket
 
 
 def use(monkeypatch: pytest.MonkeyPatch, other: Config) -> None:
