@@ -212,15 +212,21 @@ def test_what_was_delivered_while_the_bucket_was_full_is_archived_later(
 
 
 def test_a_bucket_that_is_away_is_not_asked_by_every_message(
-    configure: Configure, start: Start, front: BucketFront, recipient: Recipient
+    configure: Configure,
+    start: Start,
+    front: BucketFront,
+    recipient: Recipient,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     configure(**ALL)
     add_rule(create_ruleset(recipient.domain), "subject exists", action="drop")
     front.refuse(503, "SlowDown")
+    front.hold()  # no refusal comes before all have asked who ask at once
     route([receive(recipient, raw=MAIL + b"%d" % number).id for number in range(20)])
     start(front.url, **ALL)
-    wait_until(lambda: ArchiveDue.objects.filter(tries__gt=0).exists())
     front.wait_for_puts(4)
+    front.let_go()
+    wait_until(lambda: "the bucket fails" in caplog.text)
     assert ArchiveDue.objects.filter(tries__gt=0).count() == len(front.puts) == 4
     assert ArchiveDue.objects.count() == 20
 

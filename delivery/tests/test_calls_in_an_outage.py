@@ -1,6 +1,5 @@
 """A database that goes away between the claim and the call costs a mail time, and no try."""
 
-import logging
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 from django.db import OperationalError
 
 from delivery import jobs
-from delivery.courier import claims
+from delivery.courier import claims, outage
 from delivery.courier.courier import Courier
 from delivery.models import Attempt, Delivery, Recipient
 from delivery.models.message import SMALL
@@ -72,7 +71,7 @@ def test_the_bytes_of_a_large_mail_cannot_be_read(
     send(courier, recipient, raw=LARGE)
     assert_delivered_at_the_first_try(receiver)
     assert next(calls) == FAILURES + 1
-    said = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    said = [record.message for record in caplog.records if record.name == outage.__name__]
     assert said == ["the database is away: the connection is closed", "the database is back"]
 
 

@@ -20,7 +20,8 @@ from delivery.tests.roomy_servers import RoomyThreadingTCPServer
 from delivery.tests.submissions import receive
 from harness.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# Longer than two sends are waited for.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 MEGABYTE = 1_000_000
 ALONE = 80 * MEGABYTE  # for a call with an attachment of 10 MB

@@ -177,7 +177,10 @@ def _later(change: Callable[[], object]) -> threading.Timer:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_outcome_is_waited_for(queued: SMTPServer, delivery: Delivery) -> None:
+def test_an_outcome_is_waited_for(
+    queued: SMTPServer, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delivery.management.commands.send_test.PATIENCE", 60.0)
     received_at = delivery.message.received_at
     timer = _later(
         lambda: Delivery.objects.update(status=Status.DELIVERED, delivered_at=received_at)

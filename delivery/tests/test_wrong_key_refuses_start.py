@@ -114,7 +114,7 @@ def _run(*arguments: str, folder: Path, **variables: str) -> subprocess.Complete
         env={**bare_environment(), "FASTSMTP_DATA_DIR": str(folder / "data"), **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
     )
 
 

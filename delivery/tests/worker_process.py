@@ -8,7 +8,7 @@ from pathlib import Path
 from delivery.tests.database_url import database_url
 from harness.processes import Process
 
-PATIENCE = 2.0  # seconds
+PATIENCE = 8.0  # seconds
 
 
 def start_worker(folder: Path, *, broker_url: str) -> Process:

@@ -1,11 +1,12 @@
 """A real SMTP server on loopback, with the replies that a test wants."""
 
-import socket
 from types import TracebackType
 from typing import Any, Self
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from harness.processes import free_port
 
 
 class SMTPServer:
@@ -18,10 +19,14 @@ class SMTPServer:
         self.data_reply = data_reply
         self.envelopes: list[Envelope] = []
         self.sessions: list[Session] = []
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port: int = listener.getsockname()[1]
+        self.port = free_port()
         self._controller = Controller(
-            self, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=True, **options
+            self,
+            hostname="127.0.0.1",
+            port=self.port,
+            enable_SMTPUTF8=True,
+            ready_timeout=60.0,
+            **options,
         )
 
     async def handle_RCPT(
