@@ -142,7 +142,9 @@ def test_what_a_delivery_is_doing(
     delivery = _fill("example.com")
     change(delivery)
     for page in (_page(delivery), _page(delivery.message)):
-        assert shown in _text(browser.get(page))
+        text = _text(browser.get(page))
+        found = [state for state in ("held", "exhausted", "pending") if f">{state}</div>" in text]
+        assert found == [shown]
 
 
 def test_abbreviations_are_spelt_and_times_have_a_zone(browser: Client) -> None:

@@ -11,8 +11,9 @@ from django.urls import reverse
 
 from accounts.models import User
 from delivery.models import Delivery, Endpoint, Lane, Recipient, Replay
-from delivery.tests.records import URL
+from delivery.tests.records import URL, create_endpoint
 from delivery.tests.replaying import add_many, run_to_end
+from delivery.tests.waiting_mail import add_due, claim_one
 from fastsmtp.ids import uuid7
 
 pytestmark = pytest.mark.django_db
@@ -181,8 +182,19 @@ def test_a_replay_is_cancelled_in_the_admin(
 def test_derived_states_are_filters(
     browser: Client, recipient: Recipient, endpoint: Endpoint, state: str
 ) -> None:
-    page = reverse("admin:delivery_delivery_changelist")
-    assert browser.get(page, {"state": state}).status_code == 200
+    sending = add_due(recipient, endpoint)
+    claim_one(endpoint)
+    plain = add_due(recipient, endpoint)
+    held = add_due(
+        recipient, create_endpoint(recipient.domain, url=f"{URL}/held", state="disabled")
+    )
+    listed = browser.get(reverse("admin:delivery_delivery_changelist"), {"state": state})
+    shown = {
+        delivery
+        for delivery in (sending, plain, held)
+        if reverse("admin:delivery_delivery_change", args=[delivery.pk]) in listed.content.decode()
+    }
+    assert shown == {{"held": held, "sending": sending}[state]}
 
 
 def test_others_do_none_of_it(recipient: Recipient, endpoint: Endpoint) -> None:
