@@ -8,8 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import DirectoryVersion, Domain, User
-from delivery.models import Delivery, Endpoint, Recipient
-from delivery.tests.records import URL, create_delivery, create_endpoint, create_message
+from delivery.models import Endpoint, Recipient
+from delivery.tests.records import URL, create_endpoint
 from fastsmtp.masking import MASK
 
 pytestmark = pytest.mark.django_db
@@ -196,26 +196,6 @@ def test_a_policy_of_a_domain(
     others = dict.fromkeys(POLICIES)
     stored = Domain.objects.values(*POLICIES).get()
     assert stored == {**others, policy: kept}
-
-
-@pytest.mark.parametrize("by", ["page", "list"])
-@pytest.mark.parametrize("model", [Domain, Recipient])
-def test_deleting_cancels_what_waits(
-    browser: Client, domain: Domain, recipient: Recipient, model: Any, by: str
-) -> None:
-    delivery = create_delivery(
-        create_message(domain), recipient, create_endpoint(domain), due_at="2030-01-01T00:00Z"
-    )
-    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-    record = model.objects.get()
-    if by == "page":
-        browser.post(reverse(f"{name}_delete", args=[record.pk]), {"post": "yes"})
-    else:
-        chosen = {"action": "delete_selected", "_selected_action": [record.pk], "post": "yes"}
-        browser.post(reverse(f"{name}_changelist"), chosen)
-    assert not model.objects.exists()
-    delivery.refresh_from_db()
-    assert delivery.status == Delivery.Status.CANCELLED
 
 
 def test_nobody_deletes_or_demotes_themselves(browser: Client) -> None:

@@ -110,7 +110,9 @@ def _by_function(record: Any) -> None:
 @pytest.mark.parametrize("delete", [_by_function, _by_page, _by_list, _by_command])
 @pytest.mark.parametrize("what", ["domain", "recipient"])
 def test_a_domain_or_a_recipient(site: Site, delete: Callable[[Any], None], what: str) -> None:
-    delete(site.recipient.domain if what == "domain" else site.recipient)
+    record = site.recipient.domain if what == "domain" else site.recipient
+    delete(record)
+    assert not type(record).objects.exists()
     count = Delivery.objects.count()
     cancelled = (Status.CANCELLED, f"the {what} was deleted")
     assert site.states() == {

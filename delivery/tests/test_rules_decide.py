@@ -8,7 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from structlog.testing import capture_logs
 
 from accounts.models import Domain
-from delivery.models import Delivery, Message, RawMessage, Recipient
+from delivery.by_hand.deletion import delete_recipient
+from delivery.models import Delivery, Endpoint, Message, RawMessage, Recipient
 from delivery.models.message import SMALL
 from delivery.routing.routing import route
 from delivery.tests.records import RAW, URL
@@ -22,6 +23,7 @@ from rules.models import Rule, RuleSet
 pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
 
 Status = Delivery.Status
+OTHER_URL = "http://127.0.0.1:9/other"
 FORGED = b"Authentication-Results: %s; dkim=pass\r\n"
 
 
@@ -55,19 +57,37 @@ def test_a_mail_that_is_not_sent_says_why(
     assert (delivery.status, delivery.due_at) == (status, None)
     assert delivery.reason == "rule: Spam/3 body contains works"
     assert delivery.tags == ["spam"]
+    assert not delivery.preserve_raw
+    # What is quarantined can be released to where it was going.
+    assert delivery.endpoint is not None
+    assert delivery.webhook_url == delivery.endpoint.url == URL
+
+
+def test_a_reason_is_cut_to_what_its_column_holds(recipient: Recipient) -> None:
+    add_rule(create_ruleset(recipient.domain, "x" * 255), "subject exists", action="drop")
+    assert _decide(recipient).reason == "rule: " + "x" * 249
 
 
 def test_a_mail_that_is_sent(recipient: Recipient) -> None:
     ruleset = create_ruleset(recipient.domain, stop_on_match=False)
-    other_url = "http://127.0.0.1:9/other"
-    add_rule(ruleset, "subject equals hello", webhook_url_override=other_url, preserve_raw=True)
+    add_rule(ruleset, "subject equals hello", webhook_url_override=OTHER_URL, preserve_raw=True)
     add_rule(ruleset, "subject exists", action="tag", add_tags=["b", "a"], order=1)
     delivery = _decide(recipient)
     assert (delivery.status, delivery.reason) == (Status.PENDING, "")
     assert delivery.tags == ["b", "a"]
     assert delivery.preserve_raw
     assert delivery.endpoint is not None
-    assert delivery.webhook_url == delivery.endpoint.url == other_url
+    assert delivery.webhook_url == delivery.endpoint.url == OTHER_URL
+
+
+def test_mail_of_a_deleted_recipient_is_sent_nowhere_else(recipient: Recipient) -> None:
+    add_rule(create_ruleset(recipient.domain), "subject exists", webhook_url_override=OTHER_URL)
+    message = receive(recipient)
+    delete_recipient(recipient)
+    route([message.id])
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.due_at) == (Status.CANCELLED, None)
+    assert not Endpoint.objects.exists()
 
 
 def test_each_recipient_has_a_verdict_of_its_own(recipient: Recipient) -> None:
