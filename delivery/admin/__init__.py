@@ -1,5 +1,5 @@
 """The admin of the directory and of the mail; superusers only. What moves mail goes through
-`delivery.by_hand.interventions` and `delivery.by_hand.deletion`, here as everywhere.
+`delivery.by_hand`, here as everywhere.
 """
 
 from delivery.admin import labels

@@ -17,17 +17,23 @@ from delivery.admin.buttons import button
 from delivery.admin.messages import NO_SUBJECT
 from delivery.admin.readonly import RecordInline, SearchesTheNewest
 from delivery.admin.status import status_label
-from delivery.by_hand import interventions
+from delivery.by_hand import discarding, interventions
 from delivery.courier.problem import problem_of
 from delivery.models import Attempt, Delivery
 from delivery.states import shown_status
 from fastsmtp.words import counted
 
 NO_PROBLEM = "–"
+MOST = 10_000  # deliveries of one action
 
 
-def _ids(chosen: QuerySet[Delivery]) -> list[UUID]:
-    return list(chosen.values_list("id", flat=True))
+def _ids(request: HttpRequest, chosen: QuerySet[Delivery]) -> list[UUID]:
+    """None when they are more than somebody can wait for."""
+    ids = list(chosen.values_list("id", flat=True)[: MOST + 1])
+    if len(ids) > MOST:
+        messages.error(request, f"Choose {MOST:,} at most; a replay makes more deliveries again.")
+        return []
+    return ids
 
 
 def _deliveries_were(count: int) -> str:
@@ -148,19 +154,19 @@ class DeliveryAdmin(SearchesTheNewest):
 
     @action(description="Retry now, or deliver once more")
     def retry(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
-        again = interventions.retry(_ids(chosen), by=str(request.user))
+        again = interventions.retry(_ids(request, chosen), by=str(request.user))
         messages.info(request, f"{_deliveries_were(len(again.done))} queued.")
         for reason, count in Counter(again.refused.values()).items():
             messages.warning(request, f"{count} not: {reason}")
 
     @action(description="Release what is quarantined")
     def release(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
-        count = interventions.release(_ids(chosen), by=str(request.user))
+        count = interventions.release(_ids(request, chosen), by=str(request.user))
         messages.info(request, f"{_deliveries_were(count)} released.")
 
     @action(description="Discard what is quarantined or held")
     def discard(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
-        count = interventions.discard(_ids(chosen), by=str(request.user))
+        count = discarding.discard(_ids(request, chosen), by=str(request.user))
         messages.info(request, f"{_deliveries_were(count)} discarded.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Domain
+from delivery.courier import claims
 from delivery.models import Delivery, Endpoint, Incident, Lane, Recipient, Replay
 from delivery.replay import replays
 
@@ -68,12 +69,15 @@ def _cancel_rest(domain_id: uuid.UUID, waiting: QuerySet[Delivery], reason: str)
 
 def _cancel(deliveries: QuerySet[Delivery], reason: str) -> int:
     # Locked in the order in which the recorder writes: neither waits for the other for ever.
-    list(deliveries.select_for_update().order_by("id").values_list("id"))
+    columns = deliveries.values_list("id", "claimed_until", "attempts")
+    locked = list(columns.select_for_update().order_by("id"))
+    now = timezone.now()
+    claims.note_lost({id: attempts for id, until, attempts in locked if until and until <= now})
     return deliveries.update(
         status=Delivery.Status.CANCELLED,
         reason=reason,
         due_at=None,
         claim_id=None,
         claimed_until=None,
-        updated_at=timezone.now(),
+        updated_at=now,
     )

@@ -1,4 +1,4 @@
-"""What people do to mail that waits, or has ended: release, discard, retry."""
+"""What people do to mail that waits, or has ended: release it, or try again."""
 
 import uuid
 from collections import defaultdict
@@ -8,19 +8,18 @@ from datetime import datetime
 from itertools import batched
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
 from delivery.by_hand import destinations
 from delivery.by_hand.destinations import Destination
 from delivery.courier import claims
-from delivery.models import Delivery, Lane
+from delivery.models import Delivery
 from delivery.routing import endpoints
 from delivery.routing.endpoints import EndpointsGone
 from fastsmtp import maillog
 
 Status = Delivery.Status
-
 
 AT_ONCE = 500  # deliveries in one transaction
 
@@ -32,22 +31,22 @@ class Again:
     done: dict[uuid.UUID, uuid.UUID] = field(default_factory=dict)  # with their endpoints
     refused: dict[uuid.UUID, str] = field(default_factory=dict)  # with a sentence
     elsewhere: dict[uuid.UUID, uuid.UUID] = field(default_factory=dict)  # not to the `only_to`
+    before: list[Delivery] = field(default_factory=list)  # what is done, as it was
 
 
 def retry(delivery_ids: Collection[uuid.UUID], *, by: str = "") -> Again:
     """Due now, with a fresh set of tries; also what waits, or was delivered: then it is a replay.
     Ids that do not exist are in neither part of the answer."""
-    again = _in_batches(delivery_ids, _refuse_retry)
-    for delivery in Delivery.objects.filter(id__in=again.done).only(
-        "message_id", "recipient_address"
-    ):
+
+    def log(before: Delivery) -> None:
         maillog.retried(
-            message_id=delivery.message_id,
-            delivery_id=delivery.pk,
-            recipient=delivery.recipient_address,
+            message_id=before.message_id,
+            delivery_id=before.id,
+            recipient=before.recipient_address,
             by=by,
         )
-    return again
+
+    return _in_batches(delivery_ids, _refuse_retry, log)
 
 
 def release(delivery_ids: Collection[uuid.UUID], *, by: str = "") -> int:
@@ -55,14 +54,16 @@ def release(delivery_ids: Collection[uuid.UUID], *, by: str = "") -> int:
 
     One that was never decided (`routing_error`), or whose recipient is gone, stays.
     """
-    columns = ("id", "message_id", "recipient_address", "reason")
-    quarantined = Delivery.objects.filter(id__in=delivery_ids, status=Status.QUARANTINED)
-    rows = list(quarantined.values_list(*columns))
-    done = _in_batches(delivery_ids, _refuse_release).done
-    for id, message_id, recipient, reason in rows:
-        if id in done:
-            maillog.released(message_id=message_id, recipient=recipient, reason=reason, by=by)
-    return len(done)
+
+    def log(before: Delivery) -> None:
+        maillog.released(
+            message_id=before.message_id,
+            recipient=before.recipient_address,
+            reason=before.reason,
+            by=by,
+        )
+
+    return len(_in_batches(delivery_ids, _refuse_release, log).done)
 
 
 def make_due(
@@ -101,6 +102,7 @@ def make_due(
                 continue
             place = places[delivery.id]
             answer.done[delivery.id] = place.endpoint_id
+            answer.before.append(delivery)
             chosen[place, delivery.status in _ENDED].append(delivery.id)
             if delivery.claim_id is not None:
                 lost[delivery.id] = delivery.attempts
@@ -115,13 +117,17 @@ type Refuse = Callable[[Delivery, datetime], str]
 _ENDED = (Status.DELIVERED, Status.EXHAUSTED, Status.DISCARDED, Status.CANCELLED)
 
 
-def _in_batches(delivery_ids: Collection[uuid.UUID], refuse: Refuse) -> Again:
+def _in_batches(
+    delivery_ids: Collection[uuid.UUID], refuse: Refuse, log: Callable[[Delivery], None]
+) -> Again:
     answer = Again()
     for ids in batched(delivery_ids, AT_ONCE):
         try:
             part = make_due(ids, refuse)
         except EndpointsGone:
             part = make_due(ids, refuse)
+        for delivery in part.before:
+            log(delivery)
         answer.done.update(part.done)
         answer.refused.update(part.refused)
     return answer
@@ -161,42 +167,3 @@ def _write_due(
         replays=F("replays") + int(has_ended),
         updated_at=now,
     )
-
-
-def discard(
-    delivery_ids: Collection[uuid.UUID],
-    *,
-    by: str = "",
-    reason: str = "discarded",
-    **conditions: object,
-) -> int:
-    """Nothing more is done for those of them that are quarantined or held; returns how many.
-
-    One that is being sent is not held: its call may succeed. `conditions` on the delivery are
-    looked at under its lock.
-    """
-    chosen = Delivery.objects.filter(id__in=delivery_ids, **conditions)
-    with transaction.atomic():
-        theirs = Lane.objects.filter(endpoint_id__in=chosen.values("endpoint_id"))
-        disabled = [
-            lane.pk
-            for lane in theirs.select_for_update().order_by("pk")
-            if lane.state == Lane.State.DISABLED
-        ]
-        is_sending = Q(claimed_until__gt=timezone.now())
-        is_held = Q(status__in=Delivery.OPEN, endpoint_id__in=disabled) & ~is_sending
-        mine = chosen.filter(Q(status=Status.QUARANTINED) | is_held).select_for_update()
-        rows = list(mine.order_by("id").values_list("id", "message_id", "recipient_address"))
-        Delivery.objects.filter(id__in=[id for id, _, _ in rows]).update(
-            status=Status.DISCARDED,
-            reason=reason,
-            due_at=None,
-            claim_id=None,
-            claimed_until=None,
-            updated_at=timezone.now(),
-        )
-    for id, message_id, recipient in rows:
-        maillog.discarded(
-            message_id=message_id, delivery_id=id, recipient=recipient, reason=reason, by=by
-        )
-    return len(rows)

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from delivery.by_hand import interventions
+from delivery.by_hand import discarding
 from delivery.models import Delivery, Lane
 from delivery.retention.run import Run
 from delivery.retention.walk import pages, pages_by_domain
@@ -37,4 +37,4 @@ def expire_quarantined(run: Run) -> None:
 def _discard(run: Run, ids: Collection[uuid.UUID], reason: str, too_old: dict[str, Any]) -> int:
     if run.is_dry:
         return len(ids)
-    return interventions.discard(ids, reason=reason, **too_old)
+    return discarding.discard(ids, reason=reason, **too_old)

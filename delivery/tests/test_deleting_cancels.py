@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from accounts.models import Domain
 from delivery.by_hand.deletion import delete_domain, delete_recipient
-from delivery.models import Delivery, Endpoint, Message, Recipient
+from delivery.lanes.answers import Kind
+from delivery.models import Attempt, Delivery, Endpoint, Message, Recipient
 from delivery.routing.routing import route
 from delivery.tests.records import URL, create_delivery, create_endpoint, create_message
 from delivery.tests.submissions import receive
@@ -107,3 +108,14 @@ def test_nothing_to_cancel(recipient: Recipient) -> None:
     assert delete_recipient(recipient) == 0
     assert delete_domain(recipient.domain) == 0
     assert not Domain.objects.exists()
+
+
+def test_an_attempt_whose_process_died_is_not_forgotten(
+    recipient: Recipient, endpoint: Endpoint
+) -> None:
+    over = {**_claimed(), "claimed_until": timezone.now() - timedelta(seconds=1)}
+    lost = _deliver(recipient, endpoint, attempts=2, **over)
+    _deliver(recipient, endpoint, attempts=1, **_claimed())  # its call will tell
+    delete_recipient(recipient)
+    attempt = Attempt.objects.get()
+    assert (attempt.delivery, attempt.number, attempt.outcome) == (lost, 2, Kind.UNKNOWN)

@@ -10,11 +10,12 @@ from structlog.testing import capture_logs
 
 from accounts.models import Domain
 from delivery.by_hand.deletion import delete_domain
-from delivery.by_hand.interventions import discard, release
+from delivery.by_hand.discarding import discard
+from delivery.by_hand.interventions import release
 from delivery.courier.courier import Courier
 from delivery.courier.recorder import record
 from delivery.lanes.answers import Kind
-from delivery.models import Delivery, Endpoint, Lane, Recipient
+from delivery.models import Attempt, Delivery, Endpoint, Lane, Recipient
 from delivery.routing.routing import route
 from delivery.tests.courier_steps import move, settled
 from delivery.tests.outcomes import SCHEDULE, outcome_of
@@ -118,7 +119,7 @@ def test_quarantined_and_held_mail_is_discarded(
         _quarantine(recipient, healthy),
         add_due(recipient, endpoint),
         add_due(recipient, endpoint, status=Status.FAILED),
-        add_due(recipient, endpoint, **lost),
+        add_due(recipient, endpoint, attempts=1, **lost),
     ]
     sending = add_due(
         recipient, endpoint, claim_id=uuid7(), claimed_until=now + timedelta(minutes=1)
@@ -129,6 +130,7 @@ def test_quarantined_and_held_mail_is_discarded(
 
     everything = Delivery.objects.values_list("id", flat=True)
     assert discard(list(everything)) == len(discarded)
+    assert Attempt.objects.get().delivery == discarded[-1]  # its process died in the call
 
     for delivery in discarded:
         delivery.refresh_from_db()
@@ -138,6 +140,13 @@ def test_quarantined_and_held_mail_is_discarded(
         before = (delivery.status, delivery.due_at, delivery.claim_id)
         delivery.refresh_from_db()
         assert (delivery.status, delivery.due_at, delivery.claim_id) == before
+
+
+def test_more_than_one_statement_takes(recipient: Recipient, endpoint: Endpoint) -> None:
+    """PostgreSQL takes 65,535 values."""
+    ids = [uuid7() for _ in range(65_536)]
+    assert release([*ids, _quarantine(recipient, endpoint).id]) == 1
+    assert discard([*ids, _quarantine(recipient, endpoint).id]) == 1
 
 
 def test_discarded_mail_stays_discarded(recipient: Recipient, endpoint: Endpoint) -> None:

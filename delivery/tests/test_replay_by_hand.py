@@ -94,6 +94,21 @@ def test_retried_in_the_admin(browser: Client, recipient: Recipient, endpoint: E
     assert Delivery.objects.filter(status=Status.PENDING).count() == 2
 
 
+def test_more_than_somebody_can_wait_for(
+    browser: Client,
+    recipient: Recipient,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("delivery.admin.deliveries.MOST", 2)
+    ids = add_many(recipient, endpoint, 3)
+    page = reverse("admin:delivery_delivery_changelist")
+    everything = {"action": "retry", "select_across": "1", "_selected_action": ids[:1]}
+    response = browser.post(page, everything, follow=True)
+    assert "Choose 2 at most" in response.content.decode()
+    assert not Delivery.objects.exclude(status=Status.EXHAUSTED).exists()
+
+
 def test_switched_in_the_admin(browser: Client, endpoint: Endpoint) -> None:
     _act(browser, "endpoint", "disable", endpoint.pk)
     lane = Lane.objects.get()

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from delivery.by_hand.interventions import discard, release
+from delivery.by_hand.discarding import discard
+from delivery.by_hand.interventions import release
 from delivery.models import Delivery, Endpoint, Lane, RawMessage, Recipient
 from delivery.tests.old_mail import AGES, add_old, clean
 from delivery.tests.records import create_endpoint

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from accounts.permissions import IsSuperuser
 from accounts.scoping import InDomain
 from delivery import states
-from delivery.by_hand import interventions
+from delivery.by_hand import discarding, interventions
 from delivery.models import Delivery
 from delivery.serializers.deliveries import (
     DeliveryDetailSerializer,
@@ -98,6 +98,6 @@ class ReleaseView(OneDelivery):
 class DiscardView(OneDelivery):
     def post(self, request: Request, **_: Any) -> Response:
         delivery_id = self.find().id
-        if not interventions.discard([delivery_id], by=request.user.username):
+        if not discarding.discard([delivery_id], by=request.user.username):
             raise ParseError("Only what is quarantined or held can be discarded.")
         return self.show(f"Delivery {delivery_id} discarded", delivery_id)
