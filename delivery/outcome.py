@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils import timezone
+
 from delivery.jobs import Job
 from delivery.lanes.answers import Kind
 
@@ -25,3 +27,8 @@ class Outcome:
     @property
     def duration(self) -> timedelta:
         return self.finished_at - self.started_at
+
+
+def without_call(job: Job, kind: Kind, error: str) -> Outcome:
+    now = timezone.now()
+    return Outcome(job=job, kind=kind, started_at=now, finished_at=now, error=error)

@@ -17,8 +17,9 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from delivery.admin.buttons import leave_dialog
 from delivery.bodies.signing import key_as_text
-from delivery.by_hand.rotation import DEFAULT_GRACE, LOST, rotate_secret
+from delivery.by_hand.rotation import DEFAULT_GRACE, rotate_secret
 from delivery.models import Endpoint
+from delivery.models.endpoint import LOST_SECRET
 from fastsmtp.orm import UNREADABLE
 
 _GRACES = {
@@ -92,7 +93,7 @@ def _secret_page(endpoint_id: UUID) -> str:
 
 def _describe_secret(endpoint: Endpoint) -> str:
     if endpoint.secret is UNREADABLE:
-        return f"{LOST}\n"
+        return f"{LOST_SECRET}\n"
     lines = [f"secret       {endpoint.secret}", f"key as text  {key_as_text(endpoint.secret)}"]
     if endpoint.previous_secret_expires_at is not None:
         until = endpoint.previous_secret_expires_at.isoformat(" ", "seconds")

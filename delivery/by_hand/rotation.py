@@ -14,7 +14,6 @@ from fastsmtp.orm import UNREADABLE
 
 DEFAULT_GRACE = timedelta(hours=24)
 MAX_GRACE = timedelta(days=30)
-LOST = "No key of FASTSMTP_ENCRYPTION_KEY opens this secret; rotate it for a new one."
 
 
 def rotate_secret(

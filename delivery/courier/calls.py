@@ -19,7 +19,7 @@ from delivery.courier.outage import RETRY_DATABASE, Outage
 from delivery.courier.send_budget import SendBudget
 from delivery.jobs import Job
 from delivery.lanes.answers import Kind
-from delivery.outcome import Outcome
+from delivery.outcome import Outcome, without_call
 from delivery.transports import webhook
 from fastsmtp.http.door import Door
 
@@ -64,20 +64,20 @@ class Caller:
         the database is away."""
         try:
             if job.recipient_url is None:
-                return _without_call(job, Kind.ORPHANED, "its recipient was deleted")
+                return without_call(job, Kind.ORPHANED, "its recipient was deleted")
             if job.raw is not None:
                 compute = _at_once if _is_quick(job.raw) else _in_thread
                 return await self._send(job, await self._make_body(job, job.raw, compute))
             return await self._call_large(job)
         except NotArchived:
-            return _without_call(job, Kind.UNARCHIVED, NOT_ARCHIVED)
+            return without_call(job, Kind.UNARCHIVED, NOT_ARCHIVED)
         except (OperationalError, InterfaceError) as error:
             self._outage.go_on(error)
             await asyncio.sleep(RETRY_DATABASE)  # or it would be claimed again at once
             return None
         except Exception as error:
             log.exception("delivery %s could not be sent", job.delivery_id)
-            return _without_call(job, Kind.BROKEN, f"internal error ({type(error).__name__})")
+            return without_call(job, Kind.BROKEN, f"internal error ({type(error).__name__})")
 
     async def _call_large(self, job: Job) -> Outcome | None:
         """Waits for its turn and for room no longer than its claim lasts: then it is given back, as
@@ -96,7 +96,7 @@ class Caller:
             raw = await self._load(job)
             self._outage.end()
             if raw is None:
-                return _without_call(job, Kind.BROKEN, "the raw message is not there")
+                return without_call(job, Kind.BROKEN, "the raw message is not there")
             body = await self._make_body(job, raw, self._compute_large)
             del raw
             share.resize(len(body.content))
@@ -146,8 +146,3 @@ def _is_quick(raw: bytes) -> bool:
         return False
     lower = raw.lower()
     return not any(word in lower for word in SLOW_WORDS)
-
-
-def _without_call(job: Job, kind: Kind, error: str) -> Outcome:
-    now = timezone.now()
-    return Outcome(job=job, kind=kind, started_at=now, finished_at=now, error=error)

@@ -14,6 +14,7 @@ from fastsmtp.orm import EncryptedJSONField, Record
 
 SMALLEST_LIMIT = 4096  # bytes; what is left of any mail as a form, and more than that as JSON
 SECRET_LENGTH = 43  # characters; 256 bits of [A-Za-z0-9]
+LOST_SECRET = "No key of FASTSMTP_ENCRYPTION_KEY opens this secret; rotate it for a new one."
 
 
 def generate_secret() -> str:

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from delivery.bodies.signing import key_as_text
-from delivery.by_hand.rotation import LOST, rotate_secret
+from delivery.by_hand.rotation import rotate_secret
 from delivery.models import Endpoint
+from delivery.models.endpoint import LOST_SECRET
 from fastsmtp.crypto import Vault, generate_key
 from fastsmtp.ids import uuid7
 from fastsmtp.orm import vault
@@ -122,6 +123,6 @@ def test_a_secret_that_no_key_opens(
     with monkeypatch.context() as patch:
         patch.setattr(vault(), "encrypt", Vault([generate_key().encode()]).encrypt)
         Endpoint.objects.update(secret="whsec_lost")
-    assert browser.get(_secret_page(endpoint)).content.decode() == f"{LOST}\n"
+    assert browser.get(_secret_page(endpoint)).content.decode() == f"{LOST_SECRET}\n"
     browser.post(_rotation_page(endpoint.pk), CONFIRMED)
     assert Endpoint.objects.get().secret in browser.get(_secret_page(endpoint)).content.decode()

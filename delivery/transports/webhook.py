@@ -14,11 +14,14 @@ from delivery.bodies.body import Body
 from delivery.bodies.signing import sign_with_all
 from delivery.jobs import Job
 from delivery.lanes.answers import Kind, kind_of_status
-from delivery.outcome import Outcome
+from delivery.models.endpoint import LOST_SECRET
+from delivery.models.recipient import LOST_HEADERS
+from delivery.outcome import Outcome, without_call
 from fastsmtp import __version__
 from fastsmtp.http import AddressNotAllowed, Answer, Unreachable
 from fastsmtp.http.door import Door
 from fastsmtp.masking import mask_in
+from fastsmtp.orm import UNREADABLE
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,8 @@ USER_AGENT = f"FastSMTP/{__version__} (webhook)"
 
 
 async def send(door: Door, job: Job, body: Body, *, limit: timedelta) -> Outcome:
+    if lost := _lost(job):
+        return without_call(job, Kind.BROKEN, lost)
     started_at = timezone.now()
     if len(body.content) > LARGE:
         payload_hash, headers = await asyncio.to_thread(_seal, job, body, started_at)
@@ -52,6 +57,13 @@ async def send(door: Door, job: Job, body: Body, *, limit: timedelta) -> Outcome
         body_size=len(body.content),
         **facts,
     )
+
+
+def _lost(job: Job) -> str:
+    """What no key opens of that which the call needs, as a sentence."""
+    if job.target.secret is UNREADABLE:
+        return LOST_SECRET
+    return LOST_HEADERS if _trusted_headers(job) is UNREADABLE else ""
 
 
 def _seal(job: Job, body: Body, now: datetime) -> tuple[str, dict[str, str]]:

@@ -7,8 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.permissions import IsSuperuser
-from delivery.by_hand.rotation import LOST, rotate_secret
+from delivery.by_hand.rotation import rotate_secret
 from delivery.models import Endpoint
+from delivery.models.endpoint import LOST_SECRET
 from delivery.serializers.secrets import RotationSerializer, SigningSecretSerializer
 from delivery.views.in_endpoint import InEndpoint
 from fastsmtp.api.errors import Conflict
@@ -21,7 +22,7 @@ class SecretView(InEndpoint, GenericAPIView):
 
     def get(self, request: Request, **_: Any) -> Response:
         if self.endpoint.secret is UNREADABLE:
-            raise Conflict(LOST)
+            raise Conflict(LOST_SECRET)
         return _show_secret(self.endpoint)
 
 

@@ -8,11 +8,12 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError
 
 from delivery.bodies.signing import key_as_text
-from delivery.by_hand.rotation import DEFAULT_GRACE, LOST, rotate_secret
+from delivery.by_hand.rotation import DEFAULT_GRACE, rotate_secret
 from delivery.by_hand.trial import try_endpoint
 from delivery.lanes import switch
 from delivery.management.find import find_domain, find_endpoint
 from delivery.models import Endpoint
+from delivery.models.endpoint import LOST_SECRET
 from fastsmtp.cli import THE_COMMAND, ActionsCommand
 from fastsmtp.config import parse_duration
 from fastsmtp.orm import UNREADABLE
@@ -137,7 +138,7 @@ class Command(ActionsCommand):
 
     def _show_secret(self, endpoint: Endpoint) -> None:
         if endpoint.secret is UNREADABLE:
-            raise CommandError(LOST)
+            raise CommandError(LOST_SECRET)
         self.say(f"secret       {endpoint.secret}")
         self.say(f"key as text  {key_as_text(endpoint.secret)}")
 
