@@ -51,7 +51,8 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What became of one rule. `seen` are the texts that it looked at, as it compared them."""
+    """What became of one rule. `seen` are the texts that it looked at, as it compared them; `error`
+    goes to the log, and holds nothing of them."""
 
     rule: CompiledRule
     result: Result
@@ -107,11 +108,13 @@ def _try(rule: CompiledRule, view: View) -> Step:
     condition = rule.condition
     if isinstance(condition, InvalidCondition):
         return Step(rule, Result.ERROR, error=f"{condition.part}: {condition}")
+    seen: tuple[str | bytes, ...] = ()
     try:
+        seen = condition.look(view).seen
         result = Result.MATCHED if condition.holds(view) else Result.NOT_MATCHED
-        return Step(rule, result, condition.look(view).seen)
+        return Step(rule, result, seen)
     except CannotEvaluate as error:
-        return Step(rule, Result.ERROR, error=str(error))
+        return Step(rule, Result.ERROR, seen, str(error))
     except view.facts.outages:
         raise
     except Exception as error:

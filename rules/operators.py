@@ -113,7 +113,7 @@ def _compare(kind: Kind, operator: str, bound: float) -> Question:
     def compare(text: str) -> bool:
         number = find_number(text)
         if number is None:
-            raise CannotEvaluate(f"“{text[:50]}” is not a number")
+            raise CannotEvaluate("it is not a number")
         return number > bound if operator == "greater_than" else number < bound
 
     if kind is not Kind.NUMBER:
@@ -128,7 +128,7 @@ def _is_in(networks: list[IPv4Network | IPv6Network]) -> Test:
         try:
             address = ip_address(text)
         except ValueError:
-            raise CannotEvaluate(f"“{text[:50]}” is not an IP address") from None
+            raise CannotEvaluate("it is not an IP address") from None
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
         return any(address in network for network in networks)

@@ -36,7 +36,7 @@ def _steps(body: Any) -> list[tuple[str, list[str], str | None]]:
 
 
 EXPECTED = [
-    ("error", [], "“Hello” is not a number"),
+    ("error", ["Hello"], "it is not a number"),
     ("not_matched", ["It works.\n"], None),
     ("matched", ["hello"], None),
     ("skipped", [], None),
