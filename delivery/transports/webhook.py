@@ -19,7 +19,7 @@ from delivery.models.recipient import LOST_HEADERS
 from delivery.outcome import Outcome, without_call
 from fastsmtp import __version__
 from fastsmtp.http import AddressNotAllowed, Answer, Unreachable
-from fastsmtp.http.door import Door
+from fastsmtp.http.door import KEPT_LIMIT, Door
 from fastsmtp.masking import mask_in
 from fastsmtp.orm import UNREADABLE
 
@@ -89,7 +89,8 @@ def _excerpt(answer: Answer, job: Job) -> str:
     try:
         text = answer.excerpt.decode("utf-8", "replace").replace("\0", "\ufffd")
         # Some receivers repeat the headers that they got.
-        return mask_in(text, _trusted_headers(job).values())
+        is_cut = len(answer.excerpt) >= KEPT_LIMIT
+        return mask_in(text, _trusted_headers(job).values(), is_cut=is_cut)
     except Exception:
         log.exception("the answer to delivery %s cannot be shown", job.delivery_id)
         return ""

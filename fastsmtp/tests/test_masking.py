@@ -1,3 +1,7 @@
+import html
+import json
+from urllib.parse import quote
+
 import pytest
 
 from fastsmtp.masking import MASK, mask_in, mask_values, unmask_values
@@ -34,3 +38,37 @@ def test_a_mask_without_a_stored_value_is_refused() -> None:
 )
 def test_what_a_stranger_repeats_is_masked(text: str, masked: str) -> None:
     assert mask_in(text, ["Bearer s3cret-t0ken", "ops"]) == masked
+
+
+SECRET = 's3cret/"t0&ken+'
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        SECRET,
+        json.dumps(SECRET),
+        json.dumps(SECRET).replace("/", r"\/"),
+        quote(SECRET, safe=""),
+        html.escape(SECRET),
+    ],
+)
+def test_however_it_is_written(written: str) -> None:
+    masked = mask_in(f"<{written}>", [f"Bearer {SECRET}"])
+    assert masked.replace('"', "") == f"<{MASK}>"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("key: s3cret-t0ken", f"key: {MASK}"),
+        ("key: s3cret-t0k", f"key: {MASK}"),
+        ("key: Bearer s3", f"key: {MASK}"),
+        ("s3cret-tx", "s3cret-tx"),
+        ("s3cret-tx s", f"s3cret-tx {MASK}"),
+        ("nothing of it?", "nothing of it?"),
+        ("", ""),
+    ],
+)
+def test_what_was_cut_off_in_the_middle_of_a_secret(text: str, masked: str) -> None:
+    assert mask_in(text, ["Bearer s3cret-t0ken"], is_cut=True) == masked
