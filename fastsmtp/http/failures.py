@@ -13,19 +13,24 @@ def explain(error: aiohttp.ClientError, *, host: str) -> Unreachable:
     cause = error.__cause__
     match error:
         case aiohttp.ClientConnectorDNSError():
-            return Unreachable(f"{host} does not resolve: {error.os_error.strerror}", "dns")
+            return Unreachable(f"{host} does not resolve: {_os_reason(error.os_error)}", "dns")
         case aiohttp.ConnectionTimeoutError():
             return Unreachable(f"{host} did not take the connection in time", "connect")
         case _ if isinstance(cause, ssl.SSLError):
             return Unreachable(f"TLS with {host} failed: {_tls_reason(cause)}", "tls")
         case aiohttp.ClientConnectorError():
-            return Unreachable(f"cannot connect to {host}: {error.os_error.strerror}", "connect")
+            return Unreachable(f"cannot connect to {host}: {_os_reason(error.os_error)}", "connect")
         case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
             return Unreachable(f"{host} broke the connection off", "reset")
         case _:
             return Unreachable(
                 f"{host} did not answer in HTTP: {_protocol_reason(error)}", "protocol"
             )
+
+
+def _os_reason(error: OSError) -> str:
+    """One that stands for several, of as many addresses, has only its text."""
+    return error.strerror or str(error)
 
 
 def _protocol_reason(error: aiohttp.ClientError) -> str:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastsmtp.http import Answer, Unreachable
-from fastsmtp.http.door import Door
+from fastsmtp.http.addresses import AddressPolicy
+from fastsmtp.http.door import Door, Resolve
 from fastsmtp.tests.http_receiver import (
     LOOPBACK,
     OK,
@@ -152,6 +153,26 @@ def test_a_name_without_address_is_a_dns_failure(error: OSError | None) -> None:
     with pytest.raises(Unreachable, match="hook.example does not resolve") as caught:
         asyncio.run(scenario())
     assert caught.value.kind == "dns"
+
+
+def test_why_is_told_when_no_number_of_the_system_says_it() -> None:
+    """Each address may have failed in its own way: one is of a broadcast, at one nobody listens."""
+    both = AddressPolicy.parse(["127.0.0.0/8", "::1"], [])
+
+    async def two(_: str) -> list[str]:
+        return ["127.255.255.255", "::1"]
+
+    async def none(_: str) -> list[str]:
+        raise OSError("its zone is broken")
+
+    async def scenario(resolve: Resolve) -> None:
+        async with Door(both, resolve=resolve) as door:
+            await door.post("http://hook.example:9/", body=b"", headers={}, timeout=20)
+
+    with pytest.raises(Unreachable, match="connect to hook.example: Multiple exceptions: .+"):
+        asyncio.run(scenario(two))
+    with pytest.raises(Unreachable, match="does not resolve: its zone is broken"):
+        asyncio.run(scenario(none))
 
 
 def test_a_failure_does_not_spoil_the_next_call() -> None:
