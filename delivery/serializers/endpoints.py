@@ -48,11 +48,6 @@ class EndpointSerializer(CleanSerializer):
             )
         return super().validate(attrs)
 
-    def write(self) -> None:
-        # Its secret may be changed at the same moment.
-        changed = [*self.validated_data, "updated_at"]
-        self.record.save(update_fields=changed)
-
 
 class DisableSerializer(serializers.Serializer):
     reason = serializers.CharField(required=False, max_length=255)

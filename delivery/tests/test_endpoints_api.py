@@ -66,6 +66,13 @@ def test_a_value_that_is_refused(path: str, endpoint: Endpoint, field: str, valu
     assert Endpoint.objects.values().get() == before
 
 
+def test_one_that_is_deleted_meanwhile(
+    path: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Endpoint, "full_clean", lambda _: Endpoint.objects.all().delete())
+    assert patch(path, {"concurrency": 4}).status_code == 404
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/other", "", None])
 def test_its_url_is_changed_at_the_recipient(path: str, endpoint: Endpoint, url: Any) -> None:
     response = patch(path, {"mode": "thin", "url": url})

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 
 from fastsmtp.api.errors import Conflict
 
@@ -31,6 +32,10 @@ class CleanSerializer(serializers.ModelSerializer):
         except IntegrityError:
             # Another request took the name after `full_clean` had looked.
             raise Conflict from None
+        except DatabaseError:
+            if self.instance is None or self._is_there():
+                raise
+            raise NotFound from None
         self.instance = self.record
         return self.instance
 
@@ -41,8 +46,13 @@ class CleanSerializer(serializers.ModelSerializer):
         return shown | {"warnings": warnings} if warnings else shown
 
     def write(self) -> None:
-        """Saves `record`; a subclass may have more to do."""
-        self.record.save()
+        """Saves `record`; a subclass may have more to do. Of one that exists only what was sent:
+        the rest of it may be changed at the same moment, or all of it deleted."""
+        changed = [*self.validated_data, "updated_at"]
+        self.record.save(update_fields=changed if self.instance else None)
+
+    def _is_there(self) -> bool:
+        return type(self.record)._default_manager.filter(pk=self.record.pk).exists()
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
         field_class, options = super().build_standard_field(field_name, model_field)

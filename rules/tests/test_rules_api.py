@@ -1,8 +1,10 @@
 """`/domains/{id}/rulesets` and the rules in them: in the published shape, on every path."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db.models import Model
 
 from accounts.models import Domain
 from fastsmtp.api.tests.caller import call, delete, errors, get, patch, post
@@ -180,6 +182,34 @@ def test_reorder(ruleset: RuleSet, path: str) -> None:
     assert response.status_code == 200
     assert [rule["id"] for rule in response.json()] == ids
     assert [rule["id"] for rule in get(f"{path}/rules").json()] == ids
+
+
+def _meanwhile(patch: pytest.MonkeyPatch, model: type[Model], change: Callable[[], Any]) -> None:
+    """Somebody changes something once a request is validated and before it is saved."""
+    clean = model.full_clean
+
+    def clean_and_change(record: Model) -> None:
+        clean(record)
+        change()
+
+    patch.setattr(model, "full_clean", clean_and_change)
+
+
+def test_a_change_leaves_alone_what_it_does_not_name(
+    rule: Rule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _meanwhile(monkeypatch, Rule, lambda: Rule.objects.update(order=7))
+    assert patch(f"/rules/{rule.id}", {"value": "x"}).status_code == 200
+    rule.refresh_from_db()
+    assert (rule.value, rule.order) == ("x", 7)
+
+
+def test_what_is_deleted_meanwhile_stays_deleted(
+    rule: Rule, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _meanwhile(monkeypatch, RuleSet, RuleSet.objects.all().delete)
+    assert patch(path, {"name": "Ham"}).status_code == 404
+    assert not RuleSet.objects.exists()
 
 
 @pytest.mark.parametrize("change", ["missing", "twice", "foreign", "malformed"])
