@@ -1,3 +1,4 @@
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -5,6 +6,7 @@ from rest_framework import serializers
 
 from delivery.by_hand.relocation import save_recipient
 from delivery.models import Recipient
+from delivery.models.endpoint import hash_url
 from delivery.models.recipient import CATCH_ALL, LOST_HEADERS
 from fastsmtp.api.serializers import CleanSerializer
 from fastsmtp.masking import mask_values, unmask_values
@@ -41,7 +43,7 @@ class MaskedHeadersField(serializers.DictField):
 
 
 class RecipientSerializer(CleanSerializer):
-    """Context: the `domain`, and its `endpoint_ids` by URL."""
+    """Context: the `domain`."""
 
     local_part = LocalPartField(required=False, allow_blank=True, allow_null=True)
     webhook_headers = MaskedHeadersField(required=False)
@@ -74,4 +76,12 @@ class RecipientSerializer(CleanSerializer):
         return shown
 
     def get_endpoint_id(self, recipient: Recipient) -> UUID | None:
-        return self.context["endpoint_ids"].get(recipient.webhook_url)
+        return self._endpoint_ids.get(recipient.webhook_url)
+
+    @cached_property
+    def _endpoint_ids(self) -> dict[str, UUID]:
+        """By URL, of all that is shown: a page of a list, or one recipient."""
+        shown: Any = self.parent.instance if self.parent else [self.instance]
+        hashes = [hash_url(recipient.webhook_url) for recipient in shown]
+        endpoints = self.context["domain"].endpoints.filter(url_hash__in=hashes)
+        return dict(endpoints.values_list("url", "id"))

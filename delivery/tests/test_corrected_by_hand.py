@@ -20,7 +20,7 @@ CORRECTED = "http://127.0.0.1:9/corrected"
 
 
 def _by_api(recipient: Recipient) -> None:
-    context = {"domain": recipient.domain, "endpoint_ids": {}}
+    context = {"domain": recipient.domain}
     body = RecipientSerializer(
         recipient, data={"webhook_url": CORRECTED}, partial=True, context=context
     )

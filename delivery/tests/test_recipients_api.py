@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Domain
 from delivery.models import Endpoint, Recipient
+from delivery.models.endpoint import hash_url
 from fastsmtp.api.tests.caller import errors, get, post
 from fastsmtp.ids import uuid7
 from fastsmtp.masking import MASK
@@ -72,6 +75,17 @@ def test_the_endpoint_of_the_url_is_named(domain: Domain, path: str) -> None:
     created = post(path, {"webhook_url": URL}).json()
     assert created["endpoint_id"] == str(endpoint.id)
     assert get(path).json() == [created]
+
+
+def test_a_page_asks_for_its_own_endpoints_only(domain: Domain, path: str) -> None:
+    for name in "abc":
+        post(path, {"local_part": name, "webhook_url": f"{URL}/{name}"})
+        Endpoint.objects.create(domain=domain, url=f"{URL}/{name}")
+    with CaptureQueriesContext(connection) as queries:
+        (row,) = get(f"{path}?limit=1").json()
+    (asked,) = [query["sql"] for query in queries if 'FROM "endpoints"' in query["sql"]]
+    assert row["endpoint_id"] == str(Endpoint.objects.get(url=f"{URL}/a").id)
+    assert [name for name in "abc" if hash_url(f"{URL}/{name}") in asked] == ["a"]
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,4 @@ class RecipientsView(InDomain, ListCreateAPIView):
         return self.domain.recipients.all()
 
     def get_serializer_context(self) -> dict[str, Any]:
-        endpoint_ids = dict(self.domain.endpoints.values_list("url", "id"))
-        return {
-            **super().get_serializer_context(),
-            "domain": self.domain,
-            "endpoint_ids": endpoint_ids,
-        }
+        return {**super().get_serializer_context(), "domain": self.domain}
