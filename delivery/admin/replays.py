@@ -25,6 +25,9 @@ _COLOURS = {
     Replay.State.CANCELLED: "warning",
 }
 
+# Of a selection, by their names there.
+_FIELDS = {"status": "statuses", "recipient_id": "recipient", "endpoint_id": "endpoint"}
+
 
 def _search(name: str) -> AutocompleteSelect:
     """There may be thousands: they are searched for, by what a delivery has of that name."""
@@ -68,9 +71,10 @@ class ReplayForm(forms.ModelForm):
         )
         again = given["reevaluate_rules"]
         try:
-            replays.check(self.selection, reevaluate_rules=again)
-        except ValueError as error:
-            raise forms.ValidationError({"statuses": f"{error}.".capitalize()}) from None
+            replays.check(given["domain"].id, self.selection, reevaluate_rules=again)
+        except replays.InvalidSelection as error:
+            field = _FIELDS[error.part]
+            raise forms.ValidationError({field: f"{error}.".capitalize()}) from None
         return given
 
 

@@ -25,15 +25,17 @@ def find_recipient(domain: Domain, local_part: str) -> Recipient:
         raise CommandError(f"There is no recipient {local_part}@{domain}.") from None
 
 
-def find_endpoint(name: str) -> Endpoint:
-    """By its id, or by its URL where only one domain has it."""
+def find_endpoint(name: str, *, of: Domain | None = None) -> Endpoint:
+    """By its id, or by its URL: of a domain, or where only one has it."""
     endpoints = Endpoint.objects.select_related("domain", "lane")
+    if of is not None:
+        endpoints = endpoints.filter(domain=of)
     try:
         found = list(endpoints.filter(pk=UUID(name)))
     except ValueError:
         found = list(endpoints.filter(url_hash=hash_url(name)).order_by("domain__domain_name"))
     if not found:
-        raise CommandError(f"There is no endpoint {name}.")
+        raise CommandError(f"There is no endpoint {name}{f' of {of}' if of else ''}.")
     if len(found) > 1:
         ids = ", ".join(f"{endpoint.id} ({endpoint.domain})" for endpoint in found)
         raise CommandError(f"Several domains have this URL; name the id of one: {ids}.")

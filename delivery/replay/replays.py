@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from delivery.models import Delivery, Replay, ReplayItem
+from delivery.models import Delivery, Endpoint, Recipient, Replay, ReplayItem
 from delivery.replay.selection import REPLAYABLE, Selection
 from fastsmtp import maillog
 from fastsmtp.words import counted
@@ -45,13 +45,29 @@ class Progress:
     waiting: int  # queued, and not called yet
 
 
-def check(selection: Selection, *, reevaluate_rules: bool) -> None:
-    """Raises ValueError for what no plain replay can send."""
+class InvalidSelection(ValueError):
+    """One sentence about its `status`, `recipient_id` or `endpoint_id`."""
+
+    def __init__(self, part: str, reason: str) -> None:
+        super().__init__(reason)
+        self.part = part
+
+
+def check(domain_id: uuid.UUID, selection: Selection, *, reevaluate_rules: bool) -> None:
+    """Raises InvalidSelection for what no plain replay can send, and for what is another domain's.
+    What was deleted may still be named by deliveries."""
     wrong = sorted(set(selection.statuses) - set(REPLAYABLE))
     if wrong and not reevaluate_rules:
-        raise ValueError(
-            f"what is {' or '.join(wrong)} can only be replayed with the rules evaluated again"
+        what = " or ".join(wrong)
+        raise InvalidSelection(
+            "status", f"what is {what} can only be replayed with the rules evaluated again"
         )
+    recipients = Recipient.objects.exclude(domain=domain_id)
+    if selection.recipient_id and recipients.filter(pk=selection.recipient_id).exists():
+        raise InvalidSelection("recipient_id", "the recipient is not of this domain")
+    endpoints = Endpoint.objects.exclude(domain=domain_id)
+    if selection.endpoint_id and endpoints.filter(pk=selection.endpoint_id).exists():
+        raise InvalidSelection("endpoint_id", "the endpoint is not of this domain")
 
 
 def count(domain_id: uuid.UUID, selection: Selection, *, reevaluate_rules: bool) -> Matches:
@@ -80,8 +96,8 @@ def count_few(
 def start(
     domain_id: uuid.UUID, selection: Selection, *, reevaluate_rules: bool, requested_by: str
 ) -> Replay:
-    """Of what is there now; what comes later is not replayed. Raises ValueError."""
-    check(selection, reevaluate_rules=reevaluate_rules)
+    """Of what is there now; what comes later is not replayed. Raises InvalidSelection."""
+    check(domain_id, selection, reevaluate_rules=reevaluate_rules)
     replay = Replay.objects.create(
         domain_id=domain_id,
         filter=selection.as_json(),

@@ -17,6 +17,7 @@ from delivery.tests.bucket_server import bucket_config
 from delivery.tests.old_mail import add_object
 from delivery.tests.records import (
     RAW,
+    URL,
     create_attempt,
     create_delivery,
     create_endpoint,
@@ -276,6 +277,20 @@ class TestBulk:
             "queued": 0,
             "dry_run": True,
         }
+        assert not Replay.objects.exists()
+
+    @pytest.mark.parametrize("dry_run", [True, False])
+    def test_what_is_of_another_domain(
+        self, path: str, recipient: Recipient, endpoint: Endpoint, dry_run: bool
+    ) -> None:
+        other = Domain.objects.create(domain_name="example.net")
+        theirs = {
+            "recipient_id": Recipient.objects.create(domain=other, webhook_url=URL).id,
+            "endpoint_id": create_endpoint(other).id,
+        }
+        for name, id in theirs.items():
+            response = post(f"{path}/retry", {name: str(id), "dry_run": dry_run})
+            assert errors(response) == {f"/{name}": "not_replayable"}
         assert not Replay.objects.exists()
 
     def test_start_watch_cancel(

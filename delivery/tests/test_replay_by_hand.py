@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import Domain, User
 from delivery.models import Delivery, Endpoint, Lane, Recipient, Replay
 from delivery.tests.records import URL, create_endpoint
 from delivery.tests.replaying import add_many, run_to_end
@@ -42,6 +42,23 @@ def test_a_replay_by_command(recipient: Recipient, endpoint: Endpoint) -> None:
     assert str(replay.id) in _run("replay", "list")
     with pytest.raises(CommandError, match="ended already"):
         _run("replay", "cancel", str(replay.id))
+
+
+def test_the_endpoint_of_a_replay_is_of_its_domain(
+    browser: Client, recipient: Recipient, endpoint: Endpoint
+) -> None:
+    """Several domains may have its URL."""
+    foreign = create_endpoint(Domain.objects.create(domain_name="example.net"))
+    start = ["replay", "start", "example.com", "--dry-run", "--endpoint"]
+    assert "0 deliveries match" in _run(*start, URL)
+    with pytest.raises(CommandError, match=f"no endpoint {foreign.id} of example.com"):
+        _run(*start, str(foreign.id))
+    strangers = Recipient.objects.create(domain=foreign.domain, local_part="x", webhook_url=URL)
+    for name, of_another in {"endpoint": foreign, "recipient": strangers}.items():
+        form = _replay_form(recipient) | {name: str(of_another.pk)}
+        page = browser.post(reverse("admin:delivery_replay_add"), form).content.decode()
+        assert f"The {name} is not of this domain." in page
+    assert not Replay.objects.exists()
 
 
 def test_a_replay_is_cancelled_by_command(recipient: Recipient, endpoint: Endpoint) -> None:

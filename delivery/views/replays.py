@@ -31,9 +31,9 @@ class BulkRetryView(InDomain, GenericAPIView):
         again = body.validated_data["reevaluate_rules"]
         selection = body.selection()
         try:
-            replays.check(selection, reevaluate_rules=again)
-        except ValueError as error:
-            raise ValidationError({"status": str(error)}, code="not_replayable") from None
+            replays.check(self.domain.id, selection, reevaluate_rules=again)
+        except replays.InvalidSelection as error:
+            raise ValidationError({error.part: str(error)}, code="not_replayable") from None
         if body.validated_data["dry_run"]:
             counted = replays.count(self.domain.id, selection, reevaluate_rules=again)
             return Response({**asdict(counted), "queued": 0, "dry_run": True})

@@ -62,11 +62,11 @@ class Command(ActionsCommand):
             since=since,
             until=until,
             recipient_id=None if recipient is None else find_recipient(found, recipient).id,
-            endpoint_id=None if endpoint is None else find_endpoint(endpoint).id,
+            endpoint_id=None if endpoint is None else find_endpoint(endpoint, of=found).id,
         )
         try:
-            replays.check(selection, reevaluate_rules=rules)
-        except ValueError as error:
+            replays.check(found.id, selection, reevaluate_rules=rules)
+        except replays.InvalidSelection as error:
             raise CommandError(f"{error}.".capitalize()) from None
         matches = replays.count(found.id, selection, reevaluate_rules=rules)
         self.say(matches.sentence(reevaluate_rules=rules))
