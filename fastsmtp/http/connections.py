@@ -73,7 +73,9 @@ class Response(aiohttp.ClientResponse):
 
     async def start(self, connection: aiohttp.connector.Connection) -> Self:
         if connection.transport is not None:
-            self.peer = connection.transport.get_extra_info("peername")[0]
+            # A connection that was reset at once has none.
+            name = connection.transport.get_extra_info("peername")
+            self.peer = name[0] if name else None
         protocol = connection.protocol
         assert isinstance(protocol, Connection)
         try:

@@ -1,6 +1,7 @@
 """Whatever goes wrong on the wire has one of six kinds."""
 
 import asyncio
+import errno
 import re
 import socket
 import struct
@@ -173,6 +174,18 @@ def test_why_is_told_when_no_number_of_the_system_says_it() -> None:
         asyncio.run(scenario(two))
     with pytest.raises(Unreachable, match="does not resolve: its zone is broken"):
         asyncio.run(scenario(none))
+
+
+def test_who_hangs_up_at_once_has_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system knows the peer of a connection no more once it was reset."""
+
+    def forget(_: socket.socket) -> None:
+        raise OSError(errno.ENOTCONN, "not connected")
+
+    monkeypatch.setattr(socket.socket, "getpeername", forget, raising=False)
+    (answer,), _ = post(always(OK))
+    assert answer.address is None
+    assert _kind_of(_reset_after(b"")) == "reset"
 
 
 def test_a_failure_does_not_spoil_the_next_call() -> None:
