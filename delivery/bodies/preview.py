@@ -12,9 +12,12 @@ from delivery import jobs
 from delivery.bodies.body import build
 from delivery.bodies.kept import Kept
 from delivery.jobs import Job
+from delivery.lanes.answers import OVERSIZE_FAILURES
 from delivery.models import Delivery, Endpoint, StoredObject
 from delivery.objects.bucket import Bucket
 from fastsmtp.config import config
+
+LARGE = 1024 * 1024  # bytes of a message whose contents are shown as links
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,13 +31,15 @@ class Preview:
 
 def preview(delivery: Delivery) -> Preview | None:
     """None once the bytes of its message, or its endpoint, are deleted. What the bucket has is
-    shown as links to it; what would be put there first, inline."""
+    shown as links to it; what would be put there first, inline, unless it is of a large message."""
     job = _load(delivery)
     if job is None:
         return None
     raw = job.raw if job.raw is not None else jobs.load_raw(job.message_id)
     if raw is None:
         return None
+    if len(raw) > LARGE and job.target.mode != Endpoint.Mode.RAW:
+        job = replace(job, oversize_failures=OVERSIZE_FAILURES)
     kept = _find_kept(job.message_id)
     body = build(job, raw, kept=kept)
     sent_as = body.content_type.partition(";")[0]
@@ -52,8 +57,10 @@ def _load(delivery: Delivery) -> Job | None:
         return None
     nobody = uuid.UUID(int=0)
     ends = {delivery.endpoint_id: timezone.now()}
-    (job,) = jobs.load([delivery.id], targets, nobody, ends)
-    return job
+    try:
+        return next(iter(jobs.load([delivery.id], targets, nobody, ends)), None)
+    except KeyError:  # it has just moved to another endpoint
+        return None
 
 
 def _find_kept(message_id: uuid.UUID) -> Kept:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from accounts.models import Domain
+from delivery.bodies.preview import LARGE, preview
 from delivery.models import Delivery, Endpoint, Lane, Message, Recipient, Replay, StoredObject
 from delivery.objects.bucket import Bucket
 from delivery.replay.feeding import Feeder
@@ -223,6 +224,24 @@ def test_no_payload_without_the_bytes(recipient: Recipient, endpoint: Endpoint) 
         gone.delete()
         body = get(f"/delivery-log/{delivery.id}").json()
         assert (body["payload"], body["payload_sent_as"]) == (None, None)
+
+
+def test_large_contents_are_shown_as_links(recipient: Recipient, endpoint: Endpoint) -> None:
+    """Somebody looks at it in a page, and the web role holds it in memory."""
+    delivery = add_due(recipient, endpoint, raw=WITH_FILES.replace(b"second", b"x" * LARGE))
+    body = get(f"/delivery-log/{delivery.id}").json()
+    assert body["payload_sent_as"] == "application/json"
+    assert {"content" in file for file in body["payload"]["attachments"]} == {False}
+    Endpoint.objects.update(mode="raw")
+    assert get(f"/delivery-log/{delivery.id}").json()["payload_sent_as"] == "message/rfc822"
+
+
+def test_a_delivery_that_moves_while_it_is_shown(recipient: Recipient, endpoint: Endpoint) -> None:
+    delivery = add_due(recipient, endpoint)
+    Delivery.objects.update(endpoint=create_endpoint(recipient.domain, url=f"{URL}/moved"))
+    assert preview(delivery) is None
+    Delivery.objects.all().delete()
+    assert preview(delivery) is None
 
 
 def test_retry(recipient: Recipient, endpoint: Endpoint) -> None:
