@@ -28,7 +28,7 @@ MOST = 10_000  # deliveries of one action
 
 
 def _ids(request: HttpRequest, chosen: QuerySet[Delivery]) -> list[UUID]:
-    """None when they are more than somebody can wait for."""
+    """None of them, and an error, when they are more than somebody can wait for."""
     ids = list(chosen.values_list("id", flat=True)[: MOST + 1])
     if len(ids) > MOST:
         messages.error(request, f"Choose {MOST:,} at most; a replay makes more deliveries again.")
