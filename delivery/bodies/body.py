@@ -1,6 +1,7 @@
 """The body of a call, in the mode of its endpoint. Built anew for every call, stored nowhere."""
 
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,34 +24,6 @@ JSON = "application/json; charset=utf-8"
 SMALLER = SUSPICIOUS_SIZE  # bytes of a body for who could not take a larger one
 MAX_SCALAR = 64 * 1024  # characters of a text that stands in a form a second time
 
-_THIN_FIELDS = (
-    "type",
-    "schema_version",
-    "timestamp",
-    "id",
-    "email_id",
-    "domain",
-    "recipient",
-    "recipient_tag",
-    "message_id",
-    "from",
-    "to",
-    "subject",
-    "date",
-    "envelope_from",
-    "envelope_to",
-    "has_attachments",
-    "dkim_result",
-    "dkim_domain",
-    "spf_result",
-    "spf_domain",
-    "client_ip",
-    "tags",
-    "size",
-    "raw_message",
-    "truncated",
-)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Body:
@@ -65,62 +38,58 @@ class Body:
 def build(job: Job, raw: bytes, *, mail: ParsedMessage | None = None, kept: Kept = NOTHING) -> Body:
     """With links instead of contents when the endpoint takes no more, and then with less text. Text
     that the mail could not express in Unicode holds U+FFFD."""
-    mail = mail or read_mail(raw, job.authentication_results)
-    facts = payload.describe(job, mail, raw_message=_describe_raw(job, raw, kept))
     most = _most_bytes(job)
-    if not job.wants_links:
-        body = _build(job, raw, mail, facts, kept, has_room=True)
-        if most is None or len(body.content) <= most:
-            return body
-    body = _build(job, raw, mail, facts, kept, has_room=False)
-    if most is None or len(body.content) <= most:
-        return body
-    return _build(job, raw, mail, facts, kept, has_room=False, most=most)
+    for body in _ever_smaller(job, raw, mail, kept, most):
+        if len(body.content) <= most:
+            break
+    return body
 
 
-def _most_bytes(job: Job) -> int | None:
-    most = job.target.max_body_bytes
-    if job.wants_links:  # whatever it was set to is too much
-        return SMALLER if most is None else min(most, SMALLER)
-    return most
+def _most_bytes(job: Job) -> int:
+    most = job.target.max_body_bytes or sys.maxsize
+    return min(most, SMALLER) if job.wants_links else most  # whatever it was set to is too much
 
 
-def _build(
-    job: Job,
-    raw: bytes,
-    mail: ParsedMessage,
-    facts: dict[str, Any],
-    kept: Kept,
-    *,
-    has_room: bool,
-    most: int | None = None,
+def _ever_smaller(
+    job: Job, raw: bytes, mail: ParsedMessage | None, kept: Kept, most: int
+) -> Iterator[Body]:
+    """Each is made when the one before it was too large, and of the mail only what it carries."""
+    mode = job.target.mode
+    if mode == Endpoint.Mode.RAW and not job.wants_links:
+        yield _make_raw(job, raw)
+    mail = mail or read_mail(raw, job.authentication_results)
+    raw_message = _describe_raw(job, raw, kept)
+    if mode in (Endpoint.Mode.RAW, Endpoint.Mode.THIN):
+        thin = payload.describe_thin(job, mail, raw_message=raw_message)
+        thin["attachments"] = attachments.link(job, mail.attachments, kept)
+        yield Body(content=orjson.dumps(thin))
+        yield Body(content=orjson.dumps(fit(thin, most)))
+        return
+    facts = payload.describe(job, mail, raw_message=raw_message)
+    is_form = mode == Endpoint.Mode.MULTIPART
+    for has_room in (False,) if job.wants_links else (True, False):
+        placed = list(attachments.place(job, mail.attachments, kept, has_room=has_room))
+        yield _make_form(facts, placed) if is_form else _make_json(facts, placed)
+    if is_form:
+        thin = payload.describe_thin(job, mail, raw_message=raw_message)
+        yield _fit_form(facts, thin, placed, most)
+    else:
+        yield _make_json(facts, placed, most)
+
+
+def _make_raw(job: Job, raw: bytes) -> Body:
+    return Body(
+        content=as_delivered(job, raw),
+        content_type="message/rfc822",
+        headers=fact_headers.describe(job),
+    )
+
+
+def _make_json(
+    facts: dict[str, Any], placed: Sequence[attachments.Placed], most: int | None = None
 ) -> Body:
-    """In at most so many bytes, as far as that is possible."""
-    match job.target.mode:
-        case Endpoint.Mode.MULTIPART:
-            placed = list(attachments.place(job, mail.attachments, kept, has_room=has_room))
-            return _make_form(facts, placed) if most is None else _fit_form(facts, placed, most)
-        case Endpoint.Mode.RAW if has_room:
-            return Body(
-                content=as_delivered(job, raw),
-                content_type="message/rfc822",
-                headers=fact_headers.describe(job),
-            )
-        case Endpoint.Mode.THIN | Endpoint.Mode.RAW:
-            links = attachments.link(job, mail.attachments, kept)
-            thin = _take_thin(facts) | {"attachments": links}
-            return Body(content=_write(thin, most))
-    placed = list(attachments.place(job, mail.attachments, kept, has_room=has_room))
-    contents = [item.with_content() for item in placed]
-    return Body(content=_write(facts | {"attachments": contents}, most))
-
-
-def _write(facts: dict[str, Any], most: int | None) -> bytes:
-    return orjson.dumps(facts if most is None else fit(facts, most))
-
-
-def _take_thin(facts: dict[str, Any]) -> dict[str, Any]:
-    return {name: facts[name] for name in _THIN_FIELDS}
+    facts = facts | {"attachments": [item.with_content() for item in placed]}
+    return Body(content=orjson.dumps(facts if most is None else fit(facts, most)))
 
 
 def _make_form(facts: dict[str, Any], placed: Sequence[attachments.Placed]) -> Body:
@@ -144,12 +113,14 @@ def _make_form(facts: dict[str, Any], placed: Sequence[attachments.Placed]) -> B
     return Body(content=content, content_type=content_type, form_payload=inner)
 
 
-def _fit_form(facts: dict[str, Any], placed: Sequence[attachments.Placed], most: int) -> Body:
+def _fit_form(
+    facts: dict[str, Any], thin: dict[str, Any], placed: Sequence[attachments.Placed], most: int
+) -> Body:
     """A payload that was cut is not repeated beyond the fields of `thin`."""
-    scalars = list(_scalars(_take_thin(facts)))
+    scalars = list(_scalars(thin))
     _, rest = encode([Text("payload", ""), *scalars])
     described = facts | {"attachments": [item.facts for item in placed]}
-    inner = _write(described, most - len(rest))
+    inner = orjson.dumps(fit(described, most - len(rest)))
     content_type, content = encode([Text("payload", inner.decode()), *scalars])
     return Body(content=content, content_type=content_type, form_payload=inner)
 

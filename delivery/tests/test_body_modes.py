@@ -11,11 +11,15 @@ import orjson
 import pytest
 
 from delivery.bodies.body import Body, build
+from delivery.bodies.content import read_mail
 from delivery.bodies.fact_headers import MAX_TAGS
 from delivery.tests.forms import read_form
 from delivery.tests.plain_jobs import DELIVERY_ID, MESSAGE_ID, make_job
 from delivery.tests.test_payload import MAIL, PDF
 from fastsmtp.config import config
+
+# What a mail makes when it is asked for.
+MADE = {"addresses", "body_text", "body_html", "reply", "events"}
 
 
 @pytest.fixture(autouse=True)
@@ -170,3 +174,16 @@ def test_raw_that_is_too_large_becomes_thin() -> None:
     body = body_of("raw", target={"max_body_bytes": 100})
     assert body.content_type == "application/json; charset=utf-8"
     assert "raw_message" in orjson.loads(body.content)
+
+
+@pytest.mark.parametrize(("mode", "made"), [("raw", set()), ("thin", set()), ("json", MADE)])
+def test_what_a_mode_does_not_carry_is_not_made(mode: str, made: set[str]) -> None:
+    mail = read_mail(MAIL, "")
+    build(make_job(target={"mode": mode}), MAIL, mail=mail)
+    assert vars(mail).keys() & MADE == made
+
+
+def test_thin_tells_nothing_of_texts_that_it_does_not_have() -> None:
+    raw = b"Content-Type: text/html\r\n\r\n" + b"<b>" * 1_000_000 + b"x"
+    assert "body_text" in orjson.loads(body_of("json", raw=raw).content)["truncated"]
+    assert orjson.loads(body_of("thin", raw=raw).content)["truncated"] == []
