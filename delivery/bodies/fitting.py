@@ -37,22 +37,22 @@ def fit(facts: dict[str, Any], most: int) -> dict[str, Any]:
     """
     losses = {name: facts[name] for name in _EMPTY if facts.get(name, _EMPTY[name]) != _EMPTY[name]}
     fitted = facts | {name: _EMPTY[name] for name in losses}
-    truncated = dict.fromkeys(facts["truncated"])
-    named = dict.fromkeys([*truncated, *losses])
+    named = dict.fromkeys([*facts["truncated"], *losses])
     room = most - len(orjson.dumps(fitted | {"truncated": list(named)}))
     for name, value in losses.items():
         size = len(orjson.dumps(value)) - len(orjson.dumps(_EMPTY[name]))
-        if name not in truncated:
-            size -= len(orjson.dumps(name)) + 1  # it is not named then, nor is there a comma
+        is_whole = name not in facts["truncated"]
+        if is_whole:  # it is not named then, nor is there a comma between it and another
+            size -= len(orjson.dumps(name)) + (len(named) > 1)
         if size <= room:
             fitted[name] = value
             room -= size
-            continue
-        truncated[name] = None
-        if name in _CUT:
+            if is_whole:
+                del named[name]
+        elif name in _CUT:
             fitted[name] = cut(value, room)
             room = min(room, 0)
-    return fitted | {"truncated": list(truncated)}
+    return fitted | {"truncated": list(named)}
 
 
 def cut(text: str, most: int) -> str:

@@ -68,6 +68,16 @@ def test_a_little_too_large_loses_what_is_worth_least() -> None:
     assert set(payload["truncated"]) < {"stripped_text", "quoted_text", "signature_text"}
 
 
+@pytest.mark.parametrize("mode", ["json", "thin"])
+@pytest.mark.parametrize("text", ["", "H", "Hi", "Hello", MAIL.decode()])
+def test_a_byte_too_large_is_too_large(mode: str, text: str) -> None:
+    raw = f"Subject: s\r\nContent-Type: image/png; name=a\r\n\r\n{text}".encode()
+    largest = len(body_of(mode, raw, oversize_failures=2).content)
+    body = body_of(mode, raw, most=largest - 1, oversize_failures=2)
+    assert len(body.content) < largest
+    assert checked(body, is_thin=mode == "thin")["truncated"]
+
+
 def test_the_order() -> None:
     """What is cut first stands last, and before it is cut everything behind it is gone."""
     smallest, largest = sizes("json")
