@@ -83,6 +83,10 @@ class CheckedVariables(Variables):
             return cls._required_on_servers(value, info)
         if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must begin with redis://, rediss:// or unix://")
+        try:
+            _ = urlsplit(value.get_secret_value()).port
+        except ValueError:
+            raise ValueError("is not a URL of Redis") from None
         return value
 
     @field_validator("root_api_key", "secret_key")

@@ -14,6 +14,8 @@ from fastsmtp.database import DatabaseURL
 from fastsmtp.http import AddressPolicy
 from fastsmtp.mail_relay import MailRelay
 
+REDIS_PORT = 6379  # where its URL names none
+
 
 class ConfigError(Exception):
     """The configuration cannot work; `problems` holds one sentence for each wrong variable."""
@@ -73,9 +75,14 @@ class Config(CheckedVariables):
     @property
     def own_ports(self) -> frozenset[int]:
         """What listens for us, and so is never the target of a webhook on this machine."""
-        servers = (self.database.port_in_use, urlsplit(self.broker_url).port)
         listeners = (self.smtp_port, self.smtp_tls_port, self.api_port)
+        servers = (self.database.port_in_use, self._broker_port)
         return frozenset(port for port in (*listeners, *servers) if port)
+
+    @property
+    def _broker_port(self) -> int | None:
+        url = urlsplit(self.broker_url)
+        return None if url.scheme == "unix" else url.port or REDIS_PORT
 
     @property
     def address_policy(self) -> AddressPolicy:

@@ -24,7 +24,8 @@ def _split_list(value: Any) -> Any:
     return [item.strip() for item in value.split(",") if item.strip()]
 
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+LONGEST = 3650  # days: a longer one ends beyond all dates sooner or later
 
 
 def parse_duration(value: Any) -> Any:
@@ -34,7 +35,10 @@ def parse_duration(value: Any) -> Any:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", value.strip())
     if match is None:
         raise ValueError(f"“{value}” is not a duration such as 90s, 5m, 2h or 1d")
-    return timedelta(**{_UNITS[match[2] or "s"]: float(match[1])})
+    seconds = float(match[1]) * _SECONDS[match[2] or "s"]
+    if seconds > LONGEST * _SECONDS["d"]:
+        raise ValueError(f"“{value}” is longer than {LONGEST}d")
+    return timedelta(seconds=seconds)
 
 
 def _host(value: str) -> str:

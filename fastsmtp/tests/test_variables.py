@@ -132,6 +132,11 @@ def test_all_wrong_variables_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -
         ({"DNS_SERVERS": "[192.0.2.1]:53"}, "DNS_SERVERS"),
         ({"DNS_SERVERS": "[2001:db8::1]"}, "DNS_SERVERS"),
         ({"EVENTS_GRACE": "soon"}, "EVENTS_GRACE"),
+        ({"SHUTDOWN_TIMEOUT": "9999999999d"}, "SHUTDOWN_TIMEOUT"),
+        ({"SHUTDOWN_TIMEOUT": "9" * 400}, "SHUTDOWN_TIMEOUT"),
+        ({"WEBHOOK_RETRY_SCHEDULE": "5m,3651d"}, "WEBHOOK_RETRY_SCHEDULE"),
+        ({"REDIS_URL": "redis://redis:port/0"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis://[redis/0"}, "REDIS_URL"),
         (
             {"EVENTS_WEBHOOK_URL": "hooks.example", "EVENTS_WEBHOOK_SECRET": EVENTS_SECRET},
             "EVENTS_WEBHOOK_URL",
@@ -171,6 +176,22 @@ def test_what_cannot_work_is_refused(
     assert len(problems) == 1
     assert problems[0].startswith(f"FASTSMTP_{variable}: ")
     assert problems[0].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("redis://localhost/0", 6379),
+        ("rediss://localhost:6380/0", 6380),
+        ("unix:///run/redis.sock?db=0", None),
+    ],
+)
+def test_our_broker_is_no_target(
+    monkeypatch: pytest.MonkeyPatch, url: str, port: int | None
+) -> None:
+    before = Config.read().own_ports
+    _set(monkeypatch, REDIS_URL=url)
+    assert Config.read().own_ports - before == ({port} if port else set())
 
 
 @pytest.mark.parametrize("text", ["localhost, 10.0.0.0/8", '["localhost", "10.0.0.0/8"]'])
