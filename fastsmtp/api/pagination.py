@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError as InvalidValue
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import BasePagination, Cursor, CursorPagination
 from rest_framework.request import Request
@@ -16,12 +17,15 @@ from fastsmtp import keyset
 
 MAX_LIMIT = 500
 MAX_OFFSET = 10_000
+MAX_DIGITS = 9
 
 
 class ArrayPagination(CursorPagination):
-    """`?limit=` and `?cursor=`; a subclass names the unique column that orders the list."""
+    """`?limit=` and `?cursor=`; a subclass names the columns that order the list, unique together.
+    Rows that the first of them does not tell apart are counted from the first of them on."""
 
     page_size = MAX_LIMIT
+    offset_cutoff = 1_000_000  # beyond so many of those rows the list would begin to repeat itself
 
     def get_page_size(self, request: Request) -> int:
         return _read_number(request, "limit", self.page_size, least=1, most=MAX_LIMIT)
@@ -34,6 +38,14 @@ class ArrayPagination(CursorPagination):
         if cursor is not None and "\0" in str(cursor.position):
             raise _invalid_cursor()
         return cursor
+
+    def paginate_queryset(
+        self, queryset: Any, request: Request, view: APIView | None = None
+    ) -> list[Any] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, InvalidValue):  # a position that its column cannot hold
+            raise _invalid_cursor() from None
 
     def get_paginated_response(self, data: Any) -> Response:
         return _respond(data, self.get_next_link())
@@ -73,7 +85,8 @@ def _read_number(request: Request, name: str, default: int, *, least: int, most:
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdecimal() and least <= int(text[:9]) <= most):
+    is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
+    if not (is_number and least <= int(text) <= most):
         raise ValidationError(
             {name: f"must be a number from {least} to {most}"}, code=f"invalid_{name}"
         )

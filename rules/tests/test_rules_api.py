@@ -1,7 +1,9 @@
 """`/domains/{id}/rulesets` and the rules in them: in the published shape, on every path."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.db.models import Model
@@ -52,6 +54,28 @@ def test_rule_sets_are_listed_as_they_are_asked(domain: Domain) -> None:
         post(f"/domains/{domain.id}/rulesets", {"name": name, "priority": priority})
     listed = get(f"/domains/{domain.id}/rulesets").json()
     assert [ruleset["name"] for ruleset in listed] == ["c", "a", "b"]
+
+
+def test_a_long_list_of_one_priority_is_seen_once(domain: Domain) -> None:
+    names = [f"{number:04}" for number in range(2100)]
+    RuleSet.objects.bulk_create(RuleSet(domain=domain, name=name) for name in names)
+    link, seen = f"/domains/{domain.id}/rulesets?limit=500", list[str]()
+    while link and len(seen) <= len(names):
+        response = get(link)
+        seen += [row["name"] for row in response.json()]
+        link = response.get("Link", "").partition("/api/v1")[2].partition(">")[0]
+    assert seen == names
+
+
+@pytest.mark.parametrize("kind", ["endpoints", "rulesets", "recipients"])
+@pytest.mark.parametrize("position", ["abc", "", "9" * 5000])
+def test_a_cursor_of_another_list(domain: Domain, kind: str, position: str) -> None:
+    cursor = b64encode(urlencode({"p": position}).encode()).decode()
+    response = get(f"/domains/{domain.id}/{kind}?{urlencode({'cursor': cursor})}")
+    if kind == "recipients":  # they are ordered by a text, which may be anything
+        assert response.status_code == 200
+    else:
+        assert errors(response) == {"/cursor": "invalid_cursor"}
 
 
 @pytest.mark.parametrize(
