@@ -65,10 +65,11 @@ def _load(delivery: Delivery) -> Job | None:
 
 def _find_kept(message_id: uuid.UUID) -> Kept:
     """What is in the bucket already."""
-    if not config().s3_bucket:
+    bucket = config().s3_bucket
+    if not bucket:
         return Kept()
-    stored = StoredObject.objects.filter(message_id=message_id, stored_at__isnull=False)
-    by_number = {row.number: row for row in stored}
+    rows = StoredObject.objects.filter(message_id=message_id, bucket=bucket)
+    by_number = {row.number: row for row in rows.filter(stored_at__isnull=False)}
     raw = by_number.pop(StoredObject.RAW, None)
     attachments = {number - 1: row for number, row in by_number.items()}
     return Kept(links=_bucket(), attachments=attachments, raw=raw)

@@ -34,7 +34,9 @@ class StoredObject(models.Model):
         db_table = "stored_objects"
         indexes = [models.Index(fields=["stored_at"], name="stored_objects_by_age")]
         constraints = [
-            models.UniqueConstraint(fields=["message", "number"], name="one_object_per_number")
+            models.UniqueConstraint(
+                fields=["message", "number", "bucket"], name="one_object_per_bucket"
+            )
         ]
 
     def __str__(self) -> str:

@@ -68,8 +68,8 @@ def _is_same(row: StoredObject | None, item: Reservation) -> bool:
 def _write(
     message_id: uuid.UUID, bucket: str, items: Sequence[Reservation], keys: Mapping[int, str]
 ) -> dict[int, StoredObject]:
-    """Replaces rows of another bucket or content. Raises IntegrityError for a key that is taken,
-    having written nothing."""
+    """Replaces rows of other content; those of another bucket stay, for who deletes there. Raises
+    IntegrityError for a key that is taken, having written nothing."""
     rows = [
         StoredObject(
             message_id=message_id,
@@ -83,7 +83,7 @@ def _write(
         for item in items
     ]
     with transaction.atomic():
-        numbers = [row.number for row in rows]
-        StoredObject.objects.filter(message_id=message_id, number__in=numbers).delete()
+        replaced = StoredObject.objects.filter(message_id=message_id, bucket=bucket)
+        replaced.filter(number__in=[row.number for row in rows]).delete()
         StoredObject.objects.bulk_create(rows)
     return {row.number: row for row in rows}

@@ -94,6 +94,17 @@ def test_every_attachment_is_an_object(bucket: str, message: Message) -> None:
     assert StoredObject.objects.filter(stored_at__isnull=False).count() == 2
 
 
+def test_objects_in_the_bucket_of_before_keep_their_rows(message: Message) -> None:
+    """Retention finds what it has to delete there."""
+    item = ledger.Reservation(number=1, size=3, sha256="1f", key="a.pdf", spare_key="a-1.pdf")
+    for bucket in ("old", "new", "old"):
+        assert ledger.reserve(message.id, bucket, [item])[1].bucket == bucket
+    assert sorted(StoredObject.objects.values_list("bucket", "key")) == [
+        ("new", "a.pdf"),
+        ("old", "a.pdf"),
+    ]
+
+
 def test_the_raw_message_is_an_object(bucket: str, message: Message) -> None:
     job = job_of(message)
     (rows,) = keep(bucket, (job, [raw_content(job, MAIL, "raw")]))
