@@ -49,3 +49,9 @@ def test_attempts_go_on_counting_after_a_manual_retry(
     delivery = add_due(recipient, endpoint, tries=0, attempts=12)
     record_one(claim_one(endpoint), Kind.DELIVERED)
     assert delivery.attempt_log.get().number == 13
+
+
+def test_no_count_of_attempts_is_too_large(recipient: Recipient, endpoint: Endpoint) -> None:
+    delivery = add_due(recipient, endpoint, attempts=40_000)
+    record_one(claim_one(endpoint), Kind.DELIVERED)
+    assert delivery.attempt_log.get().number == 40_001
