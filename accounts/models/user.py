@@ -16,6 +16,10 @@ class UserManager(BaseUserManager["User"]):
         user.save(using=self._db)
         return user
 
+    def create_superuser(self, username: str, password: str | None = None, **fields: Any) -> "User":
+        """As Django's `createsuperuser` calls it."""
+        return self.create_user(username, password, **fields, is_superuser=True)
+
 
 class User(AbstractBaseUser, Record):
     """A person. Rights come from memberships of domains; only superusers enter the admin."""

@@ -96,3 +96,11 @@ def test_delete() -> None:
     _user("create", "bob")
     _user("delete", "bob")
     assert not User.objects.exists()
+
+
+def test_djangos_own_command_makes_a_superuser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "a long enough passphrase")
+    call_command("createsuperuser", "--no-input", "--username=ada")
+    user = User.objects.get()
+    assert (user.username, user.is_superuser) == ("ada", True)
+    assert user.check_password("a long enough passphrase")
