@@ -79,7 +79,7 @@ def evaluate(
         failed=len(failed),
         lost=len(missing) - len(failed),
         stranded=len(rows.deliveries - calls.keys() - failures.keys()),
-        unrouted=len(rows.messages) - len(rows.deliveries),
+        unrouted=len(rows.messages - rows.routed),
         open=open_count,
         sent_again=sum(len(ids) - 1 for ids in copies.values()),
         multiplied=sum(len(copies[mail.unique_id]) > mail.tries for mail in sent),

@@ -19,11 +19,13 @@ class Rows:
     """Ids, as they are written in a `webhook-id`."""
 
     messages: frozenset[str] = frozenset()
+    routed: frozenset[str] = frozenset()  # messages that have a delivery
     deliveries: frozenset[str] = frozenset()
 
     def __sub__(self, other: Self) -> Self:
         return type(self)(
             messages=self.messages - other.messages,
+            routed=self.routed - other.routed,
             deliveries=self.deliveries - other.deliveries,
         )
 
@@ -48,6 +50,7 @@ class Ledger:
         """Everything that was ever stored."""
         return Rows(
             messages=frozenset(self._ids("SELECT id FROM messages")),
+            routed=frozenset(self._ids("SELECT DISTINCT message_id FROM deliveries")),
             deliveries=frozenset(self._ids("SELECT id FROM deliveries")),
         )
 

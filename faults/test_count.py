@@ -18,12 +18,17 @@ def arrival(unique_id: str, webhook_id: str, *, status: int = 200) -> Arrival:
     return Arrival(4, "/inbox", webhook_id, unique_id, 1, status)
 
 
-def rows(*deliveries: str, messages: int | None = None) -> Rows:
-    count = len(deliveries) if messages is None else messages
+def rows(*deliveries: str, messages: int | None = None, routed: int | None = None) -> Rows:
+    """As many messages as deliveries, and each of them routed, unless it is said otherwise."""
     return Rows(
-        messages=frozenset(f"m{number}" for number in range(count)),
+        messages=_ids(len(deliveries) if messages is None else messages),
+        routed=_ids(len(deliveries) if routed is None else routed),
         deliveries=frozenset(deliveries),
     )
+
+
+def _ids(count: int) -> frozenset[str]:
+    return frozenset(f"m{number}" for number in range(count))
 
 
 def test_all_is_well() -> None:
@@ -62,6 +67,12 @@ def test_a_stored_mail_must_arrive_though_its_sender_never_got_the_250() -> None
 def test_a_message_without_a_delivery_is_found() -> None:
     count = evaluate([sent("a")], [arrival("a", "1")], rows=rows("1", messages=2))
     assert count.broken_promises() == ["1 messages have no delivery"]
+
+
+def test_two_deliveries_of_one_message_hide_no_other_without() -> None:
+    arrivals = [arrival("a", "1"), arrival("a", "2")]
+    stored = rows("1", "2", messages=2, routed=1)
+    assert evaluate([sent("a", tries=2)], arrivals, rows=stored).unrouted == 1
 
 
 def test_a_delivery_that_came_and_was_never_recorded_is_found() -> None:

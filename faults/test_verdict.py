@@ -23,7 +23,7 @@ def arrival(unique_id: str, webhook_id: str, *, status: int = 200) -> Arrival:
 
 def run(sent: list[Sent], arrivals: list[Arrival], *endings: Ending, **options: object) -> Verdict:
     ids = frozenset(ending.delivery for ending in endings)
-    rows = Rows(messages=ids, deliveries=ids)
+    rows = Rows(messages=ids, routed=ids, deliveries=ids)
     return judge(sent, arrivals, rows=rows, endings=endings, **options)  # type: ignore[arg-type]
 
 
