@@ -54,9 +54,13 @@ def _parse() -> argparse.Namespace:
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    """The type of an option."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 < value < math.inf:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
     return value
 
 
