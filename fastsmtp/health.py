@@ -1,5 +1,6 @@
 """Is this instance alive (`/health`), and can it do its work (`/ready`)?"""
 
+import logging
 import smtplib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,8 +25,13 @@ TIMEOUT = 1.0  # seconds for each answer
 MAX_COUNTED = 100_000  # deliveries of a kind; with more, this is the answer
 
 # A hung server keeps the thread that asks it. Probes come every few seconds: with all threads
-# stuck, later ones time out in the line, and nothing grows.
-_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="readiness")
+# stuck, later ones time out in the line, and nothing grows. Anybody may ask for counts: they have
+# threads of their own, so that slow ones make nobody unready.
+_probes = ThreadPoolExecutor(max_workers=4, thread_name_prefix="readiness")
+_counters = ThreadPoolExecutor(max_workers=2, thread_name_prefix="counts")
+
+log = logging.getLogger(__name__)
+_silent: set[str] = set()  # who did not answer the last time
 
 
 @api_view(["GET"])
@@ -40,12 +46,14 @@ def health(request: Request) -> Response:
 @permission_classes([])
 def ready(request: Request) -> Response:
     """Only a missing database is a 503: without a broker everything works, a second later."""
-    has_database = _succeeds(_ask_database)
+    has_database = _succeeds("database", _ask_database)
     body: dict[str, Any] = {
         "status": "ok" if has_database else "unavailable",
         "database": _word(has_database),
-        "broker": _word(_succeeds(_ask_broker)),
-        "smtp": _word(_succeeds(_ask_smtp)) if _wants(request, "include_smtp") else None,
+        "broker": _word(_succeeds("broker", _ask_broker)),
+        "smtp": _word(_succeeds("SMTP server", _ask_smtp))
+        if _wants(request, "include_smtp")
+        else None,
         "queue": None,
     }
     if has_database and _wants(request, "include_queue"):
@@ -63,19 +71,25 @@ def _word(is_up: bool) -> str:
     return "ok" if is_up else "unavailable"
 
 
-def _succeeds(ask: Callable[[], Any]) -> bool:
-    return _in_time(ask) is not None
+def _succeeds(name: str, ask: Callable[[], Any]) -> bool:
+    return _in_time(name, ask, _probes) is not None
 
 
-def _in_time[T](ask: Callable[[], T]) -> T | None:
-    """The answer, or None if it is an error or does not come within `TIMEOUT`."""
-    future = _threads.submit(ask)
+def _in_time[T](name: str, ask: Callable[[], T], threads: ThreadPoolExecutor) -> T | None:
+    """The answer, or None if it is an error or does not come within `TIMEOUT`. The first failure in
+    a row is logged, by its type alone: the text may name more than a log should."""
+    future = threads.submit(ask)
     try:
-        return future.result(timeout=TIMEOUT)
-    except Exception:
+        answer = future.result(timeout=TIMEOUT)
+    except Exception as error:
         # Whatever it is, what it means for readiness is the same.
         future.cancel()
+        if name not in _silent:
+            log.warning("no answer of the %s: %s", name, type(error).__name__)
+        _silent.add(name)
         return None
+    _silent.discard(name)
+    return answer
 
 
 def _ask_database() -> bool:
@@ -103,7 +117,7 @@ def _ask_smtp() -> bool:
 
 def _queue() -> dict[str, Any] | None:
     """None when it cannot be told in time."""
-    backlog = _in_time(_look_at_backlog)
+    backlog = _in_time("backlog", _look_at_backlog, _counters)
     if backlog is None:
         return None
     age = (timezone.now() - backlog.since).total_seconds() if backlog.since else None
@@ -111,9 +125,11 @@ def _queue() -> dict[str, Any] | None:
         "pending": backlog.pending,
         "failed": backlog.failed,
         "held": backlog.held,
-        "exhausted": _in_time(_count_exhausted),
+        "exhausted": _in_time("exhausted", _count_exhausted, _counters),
         "oldest_pending_seconds": age,
-        "oldest_transaction_seconds": _in_time(_look_for_old_transactions),
+        "oldest_transaction_seconds": _in_time(
+            "transactions", _look_for_old_transactions, _counters
+        ),
     }
 
 

@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -201,7 +202,7 @@ def test_a_deep_queue_is_counted_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) 
 def test_an_answer_that_hangs_is_not_waited_for() -> None:
     never = threading.Event()
     try:
-        assert health._in_time(lambda: never.wait(60)) is None
+        assert health._in_time("backlog", partial(never.wait, 60), health._counters) is None
     finally:
         never.set()
 
@@ -211,3 +212,26 @@ def _message(domain: Domain, **fields: Any) -> Message:
     return Message.objects.create(
         domain=domain, raw=raw, rcpt_to=[], client_ip="192.0.2.1", size=0, instance_id="x", **fields
     )
+
+
+@pytest.mark.django_db
+def test_counts_that_hang_make_nobody_unready(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_over = threading.Event()
+    monkeypatch.setattr(health, "_look_at_backlog", is_over.wait)
+    try:
+        for _ in range(4):
+            assert _get("/ready?include_queue").json()["queue"] is None
+        assert _get("/ready").json()["database"] == "ok"
+    finally:
+        is_over.set()
+
+
+def test_a_failure_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(health, "_silent", set())
+    for _ in range(3):
+        assert _get("/ready").json()["database"] == "unavailable"
+    assert [record.message for record in caplog.records].count(
+        "no answer of the database: RuntimeError"
+    ) == 1
