@@ -94,6 +94,7 @@ class Job:
     preserve_raw: bool  # a rule asks for it
     oversize_failures: int
     replays: int
+    lost_claims: int
     created_at: datetime
     message_id: uuid.UUID
     raw_id: uuid.UUID | None
@@ -151,6 +152,7 @@ _select_jobs = Select(
     (Delivery, "preserve_raw"),
     (Delivery, "oversize_failures"),
     (Delivery, "replays"),
+    (Delivery, "lost_claims"),
     (Delivery, "created_at"),
     (Message, "id"),
     (Message, "raw_id"),
@@ -191,12 +193,12 @@ def load(
     claim_id: uuid.UUID,
     ends: Mapping[uuid.UUID, datetime],
 ) -> list[Job]:
-    """The jobs of a claim that has just been written, whose end is given by endpoint."""
+    """The jobs of a claim that has just been written, whose end is given by delivery."""
     if not delivery_ids:
         return []
     ids = [_id(delivery_id) for delivery_id in delivery_ids]
     return [
-        Job(targets[row[1]], claim_id, ends[row[1]], *row)
+        Job(targets[row[1]], claim_id, ends[row[0]], *row)
         for row in _select_jobs.rows(ids, ids=placeholders(ids))
     ]
 

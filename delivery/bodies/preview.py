@@ -56,7 +56,7 @@ def _load(delivery: Delivery) -> Job | None:
     if not targets:
         return None
     nobody = uuid.UUID(int=0)
-    ends = {delivery.endpoint_id: timezone.now()}
+    ends = {delivery.id: timezone.now()}
     try:
         return next(iter(jobs.load([delivery.id], targets, nobody, ends)), None)
     except KeyError:  # it has just moved to another endpoint

@@ -85,6 +85,7 @@ def _job(target: Target, recipient: Recipient | None, address: str, raw: bytes) 
         preserve_raw=False,
         oversize_failures=0,
         replays=0,
+        lost_claims=0,
         created_at=now,
         message_id=uuid7(),
         raw_id=None,

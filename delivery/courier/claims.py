@@ -18,6 +18,7 @@ from django.db.models import Case, F, When
 from django.utils import timezone
 
 from delivery import jobs
+from delivery.courier.suspicion import prolong
 from delivery.jobs import Job, Target
 from delivery.lanes import lanes
 from delivery.lanes.answers import Kind
@@ -53,6 +54,7 @@ class _Due:
     endpoint_id: uuid.UUID
     has_lost_claim: bool
     attempts: int
+    lost_claims: int  # this one included
 
 
 def claim(
@@ -67,12 +69,11 @@ def claim(
         targets = _targets(list(slots), now)
         limits = _limits(targets.values(), slots, now, claimed)
         due = _lock_due(limits, now, lost_at=now if takes_lost else NEVER)
-        ends = {
-            target.endpoint_id: _end_of_claim(target, now, timeout) for target in targets.values()
-        }
+        usual = {id: _end_of_claim(target, now, timeout) for id, target in targets.items()}
+        ends = {item.id: prolong(usual[item.endpoint_id], item.lost_claims) for item in due}
         _write(due, claim_id, ends)
-        probed = {item.endpoint_id for item in due if not targets[item.endpoint_id].is_active}
-        _start_probes({endpoint_id: ends[endpoint_id] for endpoint_id in probed})
+        probes = [item for item in due if not targets[item.endpoint_id].is_active]
+        _start_probes({item.endpoint_id: ends[item.id] for item in probes})
     crash_point("after_claim")
     counts = Counter(item.endpoint_id for item in due)
     claimed.dry = {id for id in slots if id not in claimed.closed}
@@ -82,7 +83,8 @@ def claim(
 
 
 def release(jobs: Sequence[Job]) -> None:
-    """Gives back claims for which no call was made, as if they had never been."""
+    """Gives back claims for which no call was made, as if they had never been; only a suspect
+    stays one."""
     with transaction.atomic():
         lanes.wake({job.endpoint_id for job in jobs}, at=timezone.now())
         _end_probes([job for job in jobs if job.is_probe])
@@ -147,7 +149,7 @@ def _lock_due(limits: Mapping[uuid.UUID, int], now: datetime, *, lost_at: dateti
     """
     lock = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update else ""
     one_lane = f"""SELECT * FROM (
-        SELECT id, endpoint_id, claim_id, attempts FROM deliveries
+        SELECT id, endpoint_id, claim_id, attempts, lost_claims FROM deliveries
         WHERE endpoint_id = %s AND due_at <= %s AND (claim_id IS NULL OR claimed_until <= %s)
         ORDER BY due_at LIMIT %s {lock}) AS lane_{{}}"""
 
@@ -163,23 +165,30 @@ def _lock_due(limits: Mapping[uuid.UUID, int], now: datetime, *, lost_at: dateti
                 " UNION ALL ".join(one_lane.format(number) for number in range(len(part))),
                 [value for lane in part for value in parameters(*lane)],
             )
-            due += [
-                _Due(_from_key(id), _from_key(lane), claim_id is not None, attempts)
-                for id, lane, claim_id, attempts in cursor.fetchall()
-            ]
+            due += [_due(*row) for row in cursor.fetchall()]
     return due
+
+
+def _due(id: object, endpoint_id: object, claim_id: object, attempts: int, lost: int) -> _Due:
+    has_lost_claim = claim_id is not None
+    return _Due(
+        _from_key(id), _from_key(endpoint_id), has_lost_claim, attempts, lost + has_lost_claim
+    )
 
 
 def _write(due: Sequence[_Due], claim_id: uuid.UUID, ends: Mapping[uuid.UUID, datetime]) -> None:
     note_lost({item.id: item.attempts for item in due if item.has_lost_claim})
-    by_end = defaultdict(list)
+    alike = defaultdict(list)
     for item in due:
-        by_end[ends[item.endpoint_id]].append(_key(item.id))
+        alike[ends[item.id], item.has_lost_claim].append(_key(item.id))
     with connection.cursor() as cursor:
-        for end, keys in by_end.items():
+        for (end, has_lost_claim), keys in alike.items():
+            # The lost claim has counted the try: a process that dies uses up none of the others.
+            counter = "lost_claims" if has_lost_claim else "tries"
             cursor.execute(
-                f"""UPDATE deliveries SET claim_id = %s, claimed_until = %s, tries = tries + 1,
-                attempts = attempts + 1 WHERE id IN ({placeholders(keys)})""",
+                f"""UPDATE deliveries SET claim_id = %s, claimed_until = %s,
+                {counter} = {counter} + 1, attempts = attempts + 1
+                WHERE id IN ({placeholders(keys)})""",
                 [_key(claim_id), _moment(end), *keys],
             )
 

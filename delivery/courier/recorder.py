@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from delivery.courier.lane_health import LaneChange, update_lanes
 from delivery.courier.settlement import Settled, settle
+from delivery.courier.suspicion import count_lost
 from delivery.events.notes import note_exhausted, note_lane_changes
 from delivery.lanes.answers import count_oversize
 from delivery.lanes.schedule import Schedule
@@ -92,7 +93,7 @@ def _update_deliveries(settled: Sequence[Settled]) -> None:
             """UPDATE deliveries SET status = %s, reason = %s, tries = %s, due_at = %s,
             claim_id = NULL, claimed_until = NULL, last_error = %s, last_status_code = %s,
             payload_hash = %s, delivered_at = %s, instance_id = %s, updated_at = %s,
-            oversize_failures = %s
+            oversize_failures = %s, lost_claims = %s
             WHERE id = %s AND due_at IS NOT NULL AND (claim_id = %s OR %s)""",
             rows,
         )
@@ -118,6 +119,7 @@ def _values(item: Settled) -> list[Any]:
             was_reset=outcome.was_reset,
             body_size=outcome.body_size,
         ),
+        count_lost(outcome.job.lost_claims, outcome.kind),
         _key(outcome.job.delivery_id),
     ]
 

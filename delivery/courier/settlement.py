@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from delivery.courier.suspicion import REHEARSAL_INTERVAL, REHEARSALS
 from delivery.lanes.answers import ABOUT_THE_MAIL, Kind
 from delivery.lanes.schedule import Schedule, archive_wait, jittered
 from delivery.models import Delivery
@@ -28,7 +29,15 @@ def settle(outcome: Outcome, schedule: Schedule) -> Settled:
     match outcome.kind:
         case Kind.DELIVERED:
             return Settled(outcome=outcome, status=Status.DELIVERED, tries=tries)
-        case Kind.REFUSED | Kind.NOT_ALLOWED:
+        case Kind.DEADLY if outcome.job.lost_claims < REHEARSALS:
+            # It may have been a lack of memory. No call was made: no place in the schedule.
+            return Settled(
+                outcome=outcome,
+                status=Status.FAILED,
+                tries=tries - 1,
+                due_at=outcome.finished_at + jittered(REHEARSAL_INTERVAL),
+            )
+        case Kind.REFUSED | Kind.NOT_ALLOWED | Kind.DEADLY:
             reason = outcome.kind.value
             return Settled(outcome=outcome, status=Status.EXHAUSTED, tries=tries, reason=reason)
         case Kind.ORPHANED:

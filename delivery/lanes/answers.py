@@ -16,11 +16,12 @@ class Kind(StrEnum):
     ORPHANED = "orphaned"  # its recipient or domain was deleted
     BROKEN = "internal_error"  # our own fault: says nothing about the endpoint
     UNARCHIVED = "not_archived"  # it has to be in the archive first: not before the bucket works
+    DEADLY = "deadly"  # a process that has to do with it dies
     UNKNOWN = "unknown"  # the worker died before it knew
 
 
 NOT_ABOUT_THE_ENDPOINT = frozenset(
-    {Kind.REFUSED, Kind.NOT_ALLOWED, Kind.ORPHANED, Kind.BROKEN, Kind.UNARCHIVED}
+    {Kind.REFUSED, Kind.NOT_ALLOWED, Kind.ORPHANED, Kind.BROKEN, Kind.UNARCHIVED, Kind.DEADLY}
 )
 
 # These say something about the mail, not about the endpoint.

@@ -61,6 +61,8 @@ class Delivery(models.Model):
     replays = models.PositiveSmallIntegerField(default=0, db_default=0)
     # Failures in a row that may be due to the size of the body: see `delivery.lanes.answers`.
     oversize_failures = models.PositiveSmallIntegerField(default=0, db_default=0)
+    # Processes that may have died of it, in a row: see `delivery.courier.suspicion`.
+    lost_claims = models.PositiveSmallIntegerField(default=0, db_default=0)
     due_at = models.DateTimeField(null=True)  # None once nothing more will be tried
     claim_id = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)

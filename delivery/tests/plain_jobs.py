@@ -46,6 +46,7 @@ def make_job(*, target: dict[str, Any] | None = None, **changes: Any) -> Job:
         "preserve_raw": False,
         "oversize_failures": 0,
         "replays": 0,
+        "lost_claims": 0,
         "created_at": RECEIVED_AT,
         "message_id": MESSAGE_ID,
         "raw_id": UUID("01943a5c-0000-7000-8000-000000000004"),

@@ -75,7 +75,9 @@ def test_what_is_about_the_mail_does_not_count(
     assert _lane_health() == before
 
 
-@pytest.mark.parametrize("kind", [Kind.NOT_ALLOWED, Kind.ORPHANED, Kind.BROKEN, Kind.UNARCHIVED])
+@pytest.mark.parametrize(
+    "kind", [Kind.NOT_ALLOWED, Kind.ORPHANED, Kind.BROKEN, Kind.UNARCHIVED, Kind.DEADLY]
+)
 def test_nor_does_what_is_our_own_decision(
     recipient: Recipient, endpoint: Endpoint, kind: Kind
 ) -> None:

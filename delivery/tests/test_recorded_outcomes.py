@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from delivery.courier.recorder import record
+from delivery.courier.suspicion import REHEARSAL_INTERVAL, REHEARSALS
 from delivery.lanes.answers import OVERSIZE_FAILURES, Kind
 from delivery.lanes.schedule import JITTER, Schedule
 from delivery.models import Delivery, Endpoint, Lane, Recipient
@@ -84,6 +85,24 @@ def test_at_once_exhausted(
     assert (delivery.status, delivery.reason) == (Status.EXHAUSTED, reason)
     assert (delivery.due_at, delivery.delivered_at) == (None, None)
     assert delivery.last_error == "it went wrong"
+    _assert_unclaimed(delivery)
+
+
+def test_the_death_of_one_process_may_have_been_a_lack_of_memory(
+    recipient: Recipient, endpoint: Endpoint
+) -> None:
+    add_due(recipient, endpoint, tries=3, attempts=7, lost_claims=1)
+    for lost_claims in range(2, REHEARSALS + 1):
+        record_one(claim_one(endpoint), Kind.DEADLY)
+        delivery = Delivery.objects.get()
+        assert (delivery.status, delivery.reason) == (Status.FAILED, "")
+        assert (delivery.tries, delivery.lost_claims) == (3, lost_claims)
+        _assert_waits(delivery, REHEARSAL_INTERVAL)
+        Delivery.objects.update(due_at=timezone.now())
+    record_one(claim_one(endpoint), Kind.DEADLY)
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.reason) == (Status.EXHAUSTED, "deadly")
+    assert (delivery.due_at, delivery.attempts) == (None, 10)
     _assert_unclaimed(delivery)
 
 
