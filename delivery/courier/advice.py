@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 from delivery.bodies.kept import NOT_ARCHIVED
+from delivery.courier.suspicion import PROCESS_ENDED
 from delivery.models import Delivery
 from delivery.states import is_held
 
@@ -28,6 +29,10 @@ _NO_ARCHIVE = (
     "The bucket does not take it, and FASTSMTP_PRESERVE_RAW_REQUIRED lets no mail go without: the "
     "worker's log says why. FastSMTP tries again by itself."
 )
+_DEADLY = (
+    "Something in this mail ends the process that builds its webhook; it is tried apart from other "
+    "mail, and the worker's log may say why it fails. After an upgrade, retry it."
+)
 _HELD = "Its endpoint is disabled: `endpoint enable URL` sends what is held."
 _NOT_TAKEN = "No worker has taken it yet: is one running? `serve` starts one."
 
@@ -44,6 +49,8 @@ def advice_for(delivery: Delivery) -> str:
         return _NOT_TAKEN
     if delivery.last_error == NOT_ARCHIVED:
         return _NO_ARCHIVE
+    if delivery.last_error == PROCESS_ENDED:
+        return _DEADLY
     return _by_answer(delivery.last_status_code)
 
 

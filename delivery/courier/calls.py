@@ -16,7 +16,9 @@ from delivery.bodies.content import read_mail
 from delivery.bodies.kept import NOT_ARCHIVED, InThread, Keeper, NotArchived
 from delivery.courier.claims import MARGIN
 from delivery.courier.outage import RETRY_DATABASE, Outage
+from delivery.courier.rehearsal import Deadly, NoTurn, Rehearsal
 from delivery.courier.send_budget import SendBudget
+from delivery.courier.suspicion import LONGEST_REHEARSAL, MOST_LOST, PROCESS_ENDED
 from delivery.jobs import Job
 from delivery.lanes.answers import Kind
 from delivery.outcome import Outcome, without_call
@@ -46,12 +48,14 @@ class Caller:
         *,
         timeout: timedelta,
         load: Callable[[Job], Awaitable[bytes | None]],
+        rehearsal: Rehearsal,
         keeper: Keeper | None = None,
     ) -> None:
         self._door = door
         self._keeper = keeper
         self._timeout = timeout
         self._load = load
+        self._rehearsal = rehearsal
         self._outage = Outage()
         self._large_bodies = SendBudget(LARGE_BODIES)
         self._medium_bodies = SendBudget(MEDIUM_BODIES)
@@ -65,10 +69,16 @@ class Caller:
         try:
             if job.recipient_url is None:
                 return without_call(job, Kind.ORPHANED, "its recipient was deleted")
+            if job.lost_claims >= MOST_LOST:
+                return without_call(job, Kind.DEADLY, PROCESS_ENDED)
             if job.raw is not None:
                 compute = _at_once if _is_quick(job.raw) else _in_thread
                 return await self._send(job, await self._make_body(job, job.raw, compute))
             return await self._call_large(job)
+        except NoTurn:
+            return None
+        except Deadly:
+            return without_call(job, Kind.DEADLY, PROCESS_ENDED)
         except NotArchived:
             return without_call(job, Kind.UNARCHIVED, NOT_ARCHIVED)
         except (OperationalError, InterfaceError) as error:
@@ -119,6 +129,9 @@ class Caller:
         return timedelta(seconds=seconds) if seconds else self._timeout
 
     async def _make_body(self, job: Job, raw: bytes, compute: InThread) -> Body:
+        if job.lost_claims:
+            patience = self._slack(job) - LONGEST_REHEARSAL.total_seconds()
+            await self._rehearsal.try_out(job, raw, patience=patience)
         if self._keeper is None:
             return await compute(build, job, raw)
         mail = await compute(read_mail, raw, job.authentication_results)

@@ -25,6 +25,7 @@ from delivery.courier.dispatch import MAX_CALLS, Dispatch
 from delivery.courier.hunger import Hunger
 from delivery.courier.lookout import Lookout
 from delivery.courier.recording import Recording
+from delivery.courier.rehearsal import Rehearsal
 from delivery.courier.wakes import Wakes
 from delivery.events.heralds import CALLS_AT_ONCE, heralds_of
 from delivery.jobs import Job
@@ -83,11 +84,12 @@ class Courier:
         lookout = Lookout(hunger=hunger, wakes=self._wakes, database=self._database)
         recording = Recording(self._database, self._wakes, Schedule.from_config(self._config))
         keeper = self._open_keeper()
+        rehearsal = Rehearsal()
         async with Door(self._config.address_policy, limit=MAX_CALLS + CALLS_AT_ONCE) as door:
             dispatch = Dispatch(
                 hunger=hunger,
                 wakes=self._wakes,
-                caller=self._open_caller(door, keeper),
+                caller=self._open_caller(door, rehearsal, keeper),
                 recording=recording,
                 database=self._database,
                 timeout=self._timeout,
@@ -96,6 +98,7 @@ class Courier:
             if keeper is not None:
                 watchers.append(keeper.archivist)
             await self._deliver(watchers, dispatch, recording)
+        rehearsal.close()
         if keeper is not None:
             keeper.close()
 
@@ -121,11 +124,13 @@ class Courier:
         recording.close()
         await asyncio.wait({recorded}, timeout=self._patience)
 
-    def _open_caller(self, door: Door, keeper: "BucketKeeper | None") -> Caller:
+    def _open_caller(
+        self, door: Door, rehearsal: Rehearsal, keeper: "BucketKeeper | None"
+    ) -> Caller:
         async def load(job: Job) -> bytes | None:
             return await self._database.run("load", jobs.load_raw, job.message_id)
 
-        return Caller(door, timeout=self._timeout, load=load, keeper=keeper)
+        return Caller(door, timeout=self._timeout, load=load, rehearsal=rehearsal, keeper=keeper)
 
     def _open_keeper(self) -> "BucketKeeper | None":
         if not self._config.s3_bucket:

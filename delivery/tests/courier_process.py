@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -13,9 +14,9 @@ from harness.processes import Process
 
 
 class CourierProcess:
-    """On the database of the test."""
+    """On the database of the test. Variables of its environment in capitals."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self._process = Process(
             [sys.executable, "-m", __name__],
             log=folder / "courier.log",
@@ -26,6 +27,7 @@ class CourierProcess:
                 "FASTSMTP_REDIS_URL": config().broker_url,
                 "FASTSMTP_WEBHOOK_ALLOWED_INTERNAL_DOMAINS": "127.0.0.0/8",
                 "FASTSMTP_WEBHOOK_TIMEOUT": "120",
+                **environment,
             },
         )
 
@@ -39,6 +41,14 @@ class CourierProcess:
         traceback: TracebackType | None,
     ) -> None:
         self._process.kill()
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.is_running
+
+    def wait_until(self, is_so: Callable[[], bool], *, timeout: float) -> None:
+        """Raises ProcessFailed when it ends first, or after so many seconds."""
+        self._process.wait_until(is_so, timeout=timeout)
 
     def memory(self) -> int:
         """Bytes that are resident now; the peak counts from here (proc(5), clear_refs)."""

@@ -11,6 +11,7 @@ import pytest
 from delivery.courier.calls import Caller
 from delivery.courier.problem import problem_of
 from delivery.courier.recorder import record
+from delivery.courier.rehearsal import Rehearsal
 from delivery.jobs import Job
 from delivery.lanes.health import LONGEST_RETRY_AFTER
 from delivery.lanes.schedule import JITTER, Schedule
@@ -142,7 +143,8 @@ async def _send(job: Job, *, policy: AddressPolicy | None = None, seconds: float
         raise AssertionError("a small mail comes with its claim")
 
     async with Door(policy or config().address_policy) as door:
-        outcome = await Caller(door, timeout=timedelta(seconds=seconds), load=load).call(job)
+        caller = Caller(door, timeout=timedelta(seconds=seconds), load=load, rehearsal=Rehearsal())
+        outcome = await caller.call(job)
     assert outcome is not None
     return outcome
 

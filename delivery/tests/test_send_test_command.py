@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import Domain
+from delivery.courier.suspicion import PROCESS_ENDED
 from delivery.models import Delivery, Lane, Recipient
 from delivery.tests.records import URL, create_delivery, create_endpoint, create_message
 from fastsmtp.tests.smtp_server import SMTPServer
@@ -110,6 +111,7 @@ def test_delivered(queued: SMTPServer, delivery: Delivery) -> None:
             {"status": "exhausted", "last_error": "10.0.0.1", "reason": "not_allowed"},
             "FASTSMTP_WEBHOOK_ALLOWED_INTERNAL_DOMAINS",
         ),
+        ({"status": "exhausted", "last_error": PROCESS_ENDED, "reason": "deadly"}, "retry"),
     ],
 )
 def test_not_delivered(queued: SMTPServer, fields: dict[str, object], words: str) -> None:
