@@ -30,8 +30,11 @@ class Preview:
 
 
 def preview(delivery: Delivery) -> Preview | None:
-    """None once the bytes of its message, or its endpoint, are deleted. What the bucket has is
-    shown as links to it; what would be put there first, inline, unless it is of a large message."""
+    """None once the bytes of its message, or its endpoint, are deleted; and of a suspect, which
+    would do to us what it did to a worker. What the bucket has is shown as links to it; what would
+    be put there first, inline, unless it is of a large message."""
+    if delivery.lost_claims:
+        return None
     job = _load(delivery)
     if job is None:
         return None

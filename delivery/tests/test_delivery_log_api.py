@@ -244,6 +244,14 @@ def test_a_delivery_that_moves_while_it_is_shown(recipient: Recipient, endpoint:
     assert preview(delivery) is None
 
 
+def test_no_payload_of_mail_that_may_end_whoever_builds_it(
+    recipient: Recipient, endpoint: Endpoint
+) -> None:
+    delivery = add_due(recipient, endpoint, lost_claims=1)
+    body = get(f"/delivery-log/{delivery.id}").json()
+    assert (body["payload"], body["payload_sent_as"]) == (None, None)
+
+
 def test_retry(recipient: Recipient, endpoint: Endpoint) -> None:
     (delivery_id,) = add_many(recipient, endpoint, 1)
     body = post(f"/delivery-log/{delivery_id}/retry", None).json()
