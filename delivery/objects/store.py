@@ -28,6 +28,7 @@ SLOWEST = 1_000_000  # bytes a second of an uplink that is not to be blamed on t
 LARGE = 1_000_000  # bytes of a mail that may take so long because of its size
 PAUSE = 30.0  # seconds in which nobody asks a bucket that has failed
 LATE_BYTES = 64 * 1024 * 1024  # that come late at most, until no other mail asks the bucket
+LEAST_BYTES = 64 * 1024  # that an upload counts for, however small: it holds a task and its mail
 
 
 class Store:
@@ -95,7 +96,7 @@ class Store:
         patience = self._patience_for(size)
         done, late = await asyncio.wait(uploads, timeout=patience)
         for upload in late:
-            self._late[upload] = uploads[upload]
+            self._late[upload] = max(uploads[upload], LEAST_BYTES)
             upload.add_done_callback(partial(self._note_late, is_large=size > LARGE))
         errors = [error for upload in done if (error := upload.exception())]
         for error in errors:

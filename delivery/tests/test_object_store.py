@@ -299,7 +299,7 @@ def test_while_much_comes_late_nobody_adds_to_it(
     """What comes late is held in memory, and no call counts it any longer."""
     monkeypatch.setattr("delivery.objects.store.PATIENCE", 0.2)
     monkeypatch.setattr("delivery.objects.store.PAUSE", 0.0)  # a bucket that is only slow
-    monkeypatch.setattr("delivery.objects.store.LATE_BYTES", 1)
+    monkeypatch.setattr("delivery.objects.store.LATE_BYTES", 64 * 1024)  # a few bytes count so much
     messages = [create_message(recipient.domain, raw=MAIL) for _ in range(4)]
 
     async def run() -> None:

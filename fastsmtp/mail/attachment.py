@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from fastsmtp.mail.file_names import choose_name, guess_type, make_safe
+from fastsmtp.mail.notes import Notes
 from fastsmtp.mail.parameters import parse_parameters
 from fastsmtp.mail.part import Part, is_content_type
-from fastsmtp.mail.tnef import PackedFile
+from fastsmtp.mail.parts import MAX_PARTS
+from fastsmtp.mail.tnef import PackedFile, TNEFError, unpack
 from fastsmtp.mail.words import decode_header
 
 MAX_CONTENT_ID_LENGTH = 255
 MAX_CHARSET_LENGTH = 60
+
+_TNEF_TYPES = ("application/ms-tnef", "application/vnd.ms-tnef")
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,46 @@ class Attachment:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def make_attachment(part: Part, *, index: int) -> Attachment:
+def attach(parts: list[Part], notes: Notes) -> tuple[Attachment, ...]:
+    """The files in a `winmail.dat` stand behind it, as long as all together are no more than a
+    message may have parts: an empty one takes 11 bytes there.
+    """
+    attachments: list[Attachment] = []
+    room = MAX_PARTS - len(parts)
+    for part in parts:
+        attachment = _make_attachment(part, index=len(attachments))
+        attachments.append(attachment)
+        if part.content_type in _TNEF_TYPES or attachment.filename.lower() == "winmail.dat":
+            files = _open(attachment, notes, room=room)
+            room -= len(files)
+            attachments += [
+                _make_unpacked(file, index=index)
+                for index, file in enumerate(files, len(attachments))
+            ]
+    return tuple(attachments)
+
+
+def read_disposition(part: Part) -> tuple[str, dict[str, str]]:
+    """The disposition, "" without the field, and its parameters. A word that is not known
+    stands for an attachment (RFC 2183 §2.8).
+    """
+    disposition, parameters = parse_parameters(part.header.get(b"content-disposition", b""))
+    return disposition if disposition in ("inline", "") else "attachment", parameters
+
+
+def _open(container: Attachment, notes: Notes, *, room: int) -> list[PackedFile]:
+    """The files in a `winmail.dat`; without room for any it stays closed."""
+    try:
+        files = unpack(container.content) if room else None
+    except TNEFError:
+        notes.defects["winmail_unreadable"] = None
+        return []
+    if files is None or len(files) > room:
+        notes.defects["too_many_parts"] = None
+    return (files or [])[:room]
+
+
+def _make_attachment(part: Part, *, index: int) -> Attachment:
     disposition, parameters = read_disposition(part)
     content_id = decode_header(part.header.get(b"content-id", b"")).removeprefix("<")
     content_id = content_id.removesuffix(">")[:MAX_CONTENT_ID_LENGTH]
@@ -65,7 +108,7 @@ def make_attachment(part: Part, *, index: int) -> Attachment:
     )
 
 
-def make_unpacked(file: PackedFile, *, index: int) -> Attachment:
+def _make_unpacked(file: PackedFile, *, index: int) -> Attachment:
     """A file out of `winmail.dat`. One without a media type gets that of its ending."""
     name = make_safe(file.name)
     content_type = file.content_type if is_content_type(file.content_type) else guess_type(name)
@@ -79,11 +122,3 @@ def make_unpacked(file: PackedFile, *, index: int) -> Attachment:
         charset=None,
         _decode=lambda: bytes(file.content),
     )
-
-
-def read_disposition(part: Part) -> tuple[str, dict[str, str]]:
-    """The disposition, "" without the field, and its parameters. A word that is not known
-    stands for an attachment (RFC 2183 §2.8).
-    """
-    disposition, parameters = parse_parameters(part.header.get(b"content-disposition", b""))
-    return disposition if disposition in ("inline", "") else "attachment", parameters

@@ -12,37 +12,30 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 
-from fastsmtp.mail.attachment import Attachment, make_attachment, make_unpacked
+from fastsmtp.mail.attachment import Attachment, attach
 from fastsmtp.mail.bodies import choose_body, read_text
 from fastsmtp.mail.decoding import decode_text
 from fastsmtp.mail.headers import MAX_FIELD_OCTETS, PART_FIELDS, index_fields
 from fastsmtp.mail.html_text import make_text
 from fastsmtp.mail.invites import MAX_EVENTS, CalendarError, Event, read_events
 from fastsmtp.mail.mailboxes import HeaderMailbox, find_address, read_mailboxes
+from fastsmtp.mail.notes import Notes
 from fastsmtp.mail.part import Part
 from fastsmtp.mail.parts import SplitMessage, split_message
 from fastsmtp.mail.reply import MAX_LENGTH, SplitReply, split_reply
-from fastsmtp.mail.tnef import TNEFError, unpack
 from fastsmtp.mail.words import decode_header
 
 MAX_MAILBOXES = 1000  # of one field
 MAX_CALENDARS = 5
 
 _CALENDAR_TYPES = ("text/calendar", "application/ics")
-_TNEF_TYPES = ("application/ms-tnef", "application/vnd.ms-tnef")
 # Behind these there may be parts that nobody has seen.
 _HIDING = frozenset(
     ("too_many_parts", "too_many_delimiters", "nested_too_deep", "header_too_large")
 )
+# And behind these files in a `winmail.dat`.
+_KEEPING_CLOSED = frozenset(("winmail_unreadable", "too_many_parts"))
 _ADDRESS_FIELDS = ("from", "to", "cc", "bcc", "reply-to", "sender")
-
-
-@dataclass(slots=True)
-class _Notes:
-    """Sets that keep their order."""
-
-    defects: dict[str, None] = field(default_factory=dict)
-    truncated: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +64,7 @@ class ParsedMessage:
     _fields: dict[bytes, bytes] = field(repr=False)
     _text: Part | None = field(repr=False)
     _html: Part | None = field(repr=False)
-    _notes: _Notes = field(repr=False)
+    _notes: Notes = field(repr=False)
 
     @property
     def defects(self) -> tuple[str, ...]:
@@ -88,7 +81,7 @@ class ParsedMessage:
     @property
     def has_all_attachments(self) -> bool:
         """Whether `attachments` are all: no limit hid any, and every container was opened."""
-        return self.has_all_parts and "winmail_unreadable" not in self._notes.defects
+        return self.has_all_parts and _KEEPING_CLOSED.isdisjoint(self._notes.defects)
 
     @cached_property
     def addresses(self) -> dict[str, tuple[HeaderMailbox, ...]]:
@@ -160,7 +153,7 @@ class ParsedMessage:
 def parse(raw: bytes) -> ParsedMessage:
     """Reads a message as it came over SMTP, with CRLF or LF line ends."""
     split = split_message(raw)
-    notes = _Notes(defects=dict.fromkeys(split.defects))
+    notes = Notes(defects=dict.fromkeys(split.defects))
     if not split.is_header_whole:
         notes.truncated["headers"] = None
     headers = tuple((name.decode("ascii"), decode_header(value)) for name, value in split.fields)
@@ -179,7 +172,7 @@ def parse(raw: bytes) -> ParsedMessage:
         reply_to=first.get("reply-to", ""),
         in_reply_to=first.get("in-reply-to", ""),
         references=first.get("references", ""),
-        attachments=_attach(others, notes),
+        attachments=attach(others, notes),
         has_all_headers=split.has_all_fields,
         has_all_parts=_has_all_parts(split, fields),
         cut_headers=_find_cut(split, headers),
@@ -188,25 +181,6 @@ def parse(raw: bytes) -> ParsedMessage:
         _html=html,
         _notes=notes,
     )
-
-
-def _attach(parts: list[Part], notes: _Notes) -> tuple[Attachment, ...]:
-    """The files in a `winmail.dat` stand behind it."""
-    attachments: list[Attachment] = []
-    for part in parts:
-        attachment = make_attachment(part, index=len(attachments))
-        attachments.append(attachment)
-        if part.content_type in _TNEF_TYPES or attachment.filename.lower() == "winmail.dat":
-            try:
-                files = unpack(attachment.content)
-            except TNEFError:
-                notes.defects["winmail_unreadable"] = None
-                continue
-            attachments += [
-                make_unpacked(file, index=index)
-                for index, file in enumerate(files, len(attachments))
-            ]
-    return tuple(attachments)
 
 
 def _is_calendar(attachment: Attachment) -> bool:

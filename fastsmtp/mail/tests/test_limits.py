@@ -5,8 +5,9 @@ import pytest
 from fastsmtp.mail import bodies, html_text, reply
 from fastsmtp.mail.headers import MAX_BLOCK_OCTETS, MAX_FIELD_OCTETS, MAX_FIELDS
 from fastsmtp.mail.message import MAX_CALENDARS, MAX_MAILBOXES, parse
-from fastsmtp.mail.parts import MAX_LOOKS
+from fastsmtp.mail.parts import MAX_LOOKS, MAX_PARTS
 from fastsmtp.mail.tests import winmail
+from fastsmtp.mail.tnef import MAX_FILES
 
 
 def test_a_long_header_is_cut() -> None:
@@ -178,3 +179,22 @@ def test_a_winmail_that_cannot_be_read_is_a_defect() -> None:
     message = parse(attach_winmail(b"nothing"))
     assert [a.filename for a in message.attachments] == ["winmail.dat", "attachment-2.png"]
     assert message.defects == ("winmail_unreadable",)
+
+
+def test_the_files_in_winmail_count_as_parts() -> None:
+    data = winmail.pack(*[winmail.attribute(winmail.RENDERING, b"")] * MAX_FILES)
+    part = b"--x\r\nContent-Type: application/ms-tnef\r\n\r\n" + data + b"\r\n"
+    head = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+    message = parse(head + part * 20 + b"--x--")
+    assert len(message.attachments) == MAX_PARTS
+    assert message.attachments[-1].content_type == "application/ms-tnef"  # that stays closed
+    assert message.defects == ("too_many_parts",)
+    assert message.has_all_parts
+    assert not message.has_all_attachments
+
+
+def test_as_many_files_in_winmail_as_allowed_are_no_defect() -> None:
+    data = winmail.pack(*[winmail.attribute(winmail.RENDERING, b"")] * MAX_FILES)
+    message = parse(attach_winmail(data))
+    assert len(message.attachments) == MAX_FILES + 2
+    assert (message.defects, message.has_all_attachments) == ((), True)
