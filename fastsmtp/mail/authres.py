@@ -12,6 +12,8 @@ from fastsmtp.mail.dkim import Signature
 from fastsmtp.mail.fields import quote, write_field
 from fastsmtp.mail.headers import find_empty_line
 
+MAX_OCTETS = 256 * 1024  # of the fields that others wrote
+
 # What needs no quotes in a pvalue: a token, or a mailbox with a plain local part.
 _PLAIN = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*(?:@[A-Za-z0-9_.-]+)?")
 # Of what we wrote ourselves: no comments, and white space only between pairs.
@@ -85,15 +87,21 @@ def read_results(value: str) -> list[MethodResult]:
 def remove_forged(raw: bytes, authserv_id: str) -> bytes:
     """The message without the results that somebody else signed with our name.
 
-    Everything else stays as it is, byte for byte. Readers disagree about where a broken header
-    ends, so all lines up to the first empty one count.
+    Everything else stays as it is, byte for byte, but for results beyond `MAX_OCTETS`: these are
+    removed unread. Readers disagree about where a broken header ends, so all lines up to the
+    first empty one count.
     """
     end = find_empty_line(raw)
     if _FIELD.search(raw, 0, end) is None:  # most mail
         return raw
-    header = _FIELD.sub(
-        lambda field: b"" if _is_ours(field[0], authserv_id) else field[0], raw[:end]
-    )
+    octets = 0
+
+    def keep(field: re.Match[bytes]) -> bytes:
+        nonlocal octets
+        octets += len(field[0])
+        return b"" if octets > MAX_OCTETS or _is_ours(field[0], authserv_id) else field[0]
+
+    header = _FIELD.sub(keep, raw[:end])
     return raw if len(header) == end else header + raw[end:]
 
 

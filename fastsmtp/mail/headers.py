@@ -21,22 +21,16 @@ MAX_MESSAGE_ID_LENGTH = 998
 MAX_SUBJECT_LENGTH = 998
 MAX_ADDRESS_LENGTH = 320
 
-# What the fields of a part may say (RFC 2045 §3, RFC 2183).
-PART_FIELDS = frozenset(
-    (b"content-type", b"content-transfer-encoding", b"content-disposition", b"content-id")
-)
-
 # The possessive quantifiers (`*+`) keep no way back: linear in time, constant in memory. A name
 # that begins with two hyphens is the boundary of a multipart whose part has no empty line.
 _NAME = rb"[!-9;-~]++"
 _LINES = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+"
-_VALUE = rb"[ \t]*+:(" + _LINES + rb")"
+FIELD_VALUE = rb"[ \t]*+:(" + _LINES + rb")"  # behind the name
 _BLOCK = re.compile(rb"(?:(?!--)" + _NAME + rb"[ \t]*+:" + _LINES + rb"(?:\n|\Z))*+")
-_FIELD = re.compile(rb"(" + _NAME + rb")" + _VALUE)
+_FIELD = re.compile(rb"(" + _NAME + rb")" + FIELD_VALUE)
 _WHOLE_FIELD = re.compile(rb"(" + _NAME + rb")[ \t]*+:" + _LINES + rb"\n?+")
 # The line feed in front lets the search leap from line to line: 3 µs instead of 13.
-_SHOWN_FIELD = re.compile(rb"\n(message-id|subject|from)" + _VALUE, re.IGNORECASE)
-_PART_FIELD = re.compile(rb"\n(" + b"|".join(sorted(PART_FIELDS)) + rb")" + _VALUE, re.IGNORECASE)
+_SHOWN_FIELD = re.compile(rb"\n(message-id|subject|from)" + FIELD_VALUE, re.IGNORECASE)
 _EMPTY_LINE = re.compile(rb"(\A|\n)\r?\n")
 _RECEIVED = re.compile(rb"\nreceived[ \t]*+:", re.IGNORECASE)
 
@@ -102,11 +96,6 @@ def bound_fields(raw: bytes, start: int, end: int) -> tuple[Fields, list[str]]:
         problems.append("header_too_long")
         fields = [(name, value[:MAX_FIELD_OCTETS]) for name, value in fields]
     return fields, problems
-
-
-def split_part_fields(raw: bytes, start: int, end: int) -> Fields:
-    """Those of `PART_FIELDS` in a block that begins with a line (not at the first byte)."""
-    return _PART_FIELD.findall(raw, start - 1, end)
 
 
 def split_whole_fields(raw: bytes, start: int, end: int) -> Fields:

@@ -15,12 +15,13 @@ from itertools import islice
 from fastsmtp.mail.attachment import Attachment, attach
 from fastsmtp.mail.bodies import choose_body, read_text
 from fastsmtp.mail.decoding import decode_text
-from fastsmtp.mail.headers import MAX_FIELD_OCTETS, PART_FIELDS, index_fields
+from fastsmtp.mail.headers import MAX_FIELD_OCTETS, index_fields
 from fastsmtp.mail.html_text import make_text
 from fastsmtp.mail.invites import MAX_EVENTS, CalendarError, Event, read_events
 from fastsmtp.mail.mailboxes import HeaderMailbox, find_address, read_mailboxes
 from fastsmtp.mail.notes import Notes
 from fastsmtp.mail.part import Part
+from fastsmtp.mail.part_fields import PART_FIELDS
 from fastsmtp.mail.parts import SplitMessage, split_message
 from fastsmtp.mail.reply import MAX_LENGTH, SplitReply, split_reply
 from fastsmtp.mail.words import decode_header
@@ -30,9 +31,10 @@ MAX_CALENDARS = 5
 
 _CALENDAR_TYPES = ("text/calendar", "application/ics")
 # Behind these there may be parts that nobody has seen.
-_HIDING = frozenset(
-    ("too_many_parts", "too_many_delimiters", "nested_too_deep", "header_too_large")
-)
+_HIDING = frozenset((
+    "too_many_parts", "too_many_delimiters", "nested_too_deep", "header_too_large",
+    "part_headers_too_large",
+))  # fmt: skip
 # And behind these files in a `winmail.dat`.
 _KEEPING_CLOSED = frozenset(("winmail_unreadable", "too_many_parts"))
 _ADDRESS_FIELDS = ("from", "to", "cc", "bcc", "reply-to", "sender")

@@ -10,17 +10,10 @@ from dataclasses import dataclass
 from os.path import commonprefix
 from typing import NamedTuple
 
-from fastsmtp.mail.headers import (
-    MAX_BLOCK_OCTETS,
-    PART_FIELDS,
-    Fields,
-    bound_fields,
-    find_block_end,
-    index_fields,
-    split_part_fields,
-)
+from fastsmtp.mail.headers import MAX_BLOCK_OCTETS, Fields, bound_fields, find_block_end
 from fastsmtp.mail.parameters import parse_parameters
 from fastsmtp.mail.part import Part, is_content_type
+from fastsmtp.mail.part_fields import PartFields, split_part_fields
 
 MAX_DEPTH = 50
 MAX_PARTS = 1000
@@ -80,6 +73,7 @@ class _Splitter:
         self.defects: dict[str, None] = {}  # a set that keeps its order
         self._open: dict[bytes, _Multipart] = {}  # by boundary, the innermost last
         self._leaf: Part | None = None  # where we are, if that is inside of a leaf
+        self._part_fields = PartFields()
         self._entered = 0
         self._looks = 0
         self._prefix = b""  # of the delimiters of all that is open
@@ -118,11 +112,14 @@ class _Splitter:
             problems += cuts
             self.is_header_whole = not problems
             self.has_all_fields = problems in ([], ["header_too_long"])
-            header = index_fields(self.root_fields)
+            fields = self.root_fields
         else:
-            header = index_fields(split_part_fields(self.raw, start, end))
+            fields = split_part_fields(self.raw, start, end)
+        header = self._part_fields.take(fields)
+        if self._part_fields.has_cut:
+            problems.append("part_headers_too_large")
         self.defects.update(dict.fromkeys(problems))
-        self._begin({name: header[name] for name in PART_FIELDS & header.keys()}, body)
+        self._begin(header, body)
         return body
 
     def _begin(self, header: dict[bytes, bytes], start: int) -> None:

@@ -3,6 +3,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fastsmtp.mail.authres import (
+    MAX_OCTETS,
     MethodResult,
     describe_dkim,
     describe_spf,
@@ -203,6 +204,14 @@ def test_only_forged_results_go(raw: bytes, data: st.DataObject) -> None:
 def test_a_value_of_100_kilobytes(filler: bytes) -> None:
     raw = b"Authentication-Results:" + filler * (100_000 // len(filler)) + b"\r\n" + MAIL
     assert remove_forged(raw, OURS) is raw
+
+
+def test_more_of_others_than_anybody_writes_is_removed_unread() -> None:
+    small = b"Authentication-Results: mx.example.net; none\r\n"
+    large = b"Authentication-Results:" + b"(" * MAX_OCTETS + b"\r\n"
+    assert remove_forged(small + large + small + b"A: b\r\n" + MAIL, OURS) == (
+        small + b"A: b\r\n" + MAIL
+    )
 
 
 WORDS = st.text('ab;="\\()@ü. ', max_size=30).map(lambda text: " ".join(text.split()))

@@ -2,10 +2,10 @@
 
 import pytest
 
-from fastsmtp.mail import bodies, html_text, reply
+from fastsmtp.mail import bodies, html_text, part_fields, reply
 from fastsmtp.mail.headers import MAX_BLOCK_OCTETS, MAX_FIELD_OCTETS, MAX_FIELDS
 from fastsmtp.mail.message import MAX_CALENDARS, MAX_MAILBOXES, parse
-from fastsmtp.mail.parts import MAX_LOOKS, MAX_PARTS
+from fastsmtp.mail.parts import MAX_LOOKS, MAX_PARTS, split_message
 from fastsmtp.mail.tests import winmail
 from fastsmtp.mail.tnef import MAX_FILES
 
@@ -34,6 +34,28 @@ def test_the_headers_of_a_part_are_found_behind_any_number_of_others() -> None:
     message = parse(b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n%b\r\n--x--" % fields)
     assert [a.content_type for a in message.attachments] == ["image/png"]
     assert (message.defects, message.truncated) == ((), ())
+
+
+def test_what_tells_how_to_read_the_parts_is_bounded_in_all() -> None:
+    """Words in it are decoded, which is slow."""
+    part = b"--x\r\nContent-ID: " + b"=?a?q?x?=" * 20_000 + b"\r\nContent-Type: image/png\r\n\r\n"
+    raw = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + part * 20 + b"--x--"
+    leaves = split_message(raw).leaves
+    octets = sum(len(value) for leaf in leaves for value in leaf.header.values())
+    assert octets <= part_fields.MAX_OCTETS + 2 * len(leaves) * part_fields.LEAST_OCTETS
+    message = parse(raw)
+    assert {a.content_type for a in message.attachments} == {"image/png"}
+    assert message.defects == ("part_headers_too_large",)
+    assert not message.has_all_parts
+
+
+def test_a_thousand_parts_with_long_names_are_no_defect() -> None:
+    name = b"%C3%BC" * 100
+    part = b"--x\r\nContent-Disposition: attachment; filename*=utf-8''" + name + b"\r\n\r\n"
+    head = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+    message = parse(head + part * (MAX_PARTS - 2) + b"--x--")
+    assert {a.filename for a in message.attachments} == {"ü" * 100}
+    assert message.defects == ()
 
 
 def test_text_made_from_cut_html_is_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
