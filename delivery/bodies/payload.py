@@ -47,6 +47,7 @@ def describe(job: Job, mail: ParsedMessage, *, raw_message: dict[str, Any]) -> d
     }
     facts = _describe_letter(job, mail) | contents | _describe_findings(job, mail, raw_message)
     # Last: what is made on demand has added its own by now.
+    mail.decode()
     return facts | {"truncated": list(mail.truncated), "defects": list(mail.defects)}
 
 

@@ -1,19 +1,15 @@
-"""Undoing what mail does to bytes: transfer encodings (RFC 2045 §6) and charsets.
+"""Text of bytes with a charset: a label written by the sender, and often wrong.
 
-Both are labels written by the sender, and both are often wrong. Nothing in here raises: what
-cannot be decoded becomes U+FFFD, and an unknown label is answered with the best guess.
+Nothing in here raises: what cannot be decoded becomes U+FFFD, and an unknown label is answered
+with the best guess.
 """
 
-import binascii
 import re
 from encodings.aliases import aliases
 
 REPLACEMENT = "\ufffd"
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_NOT_BASE64 = bytes(
-    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-)
 
 # Codecs that Python lists beside the charsets: bytes to bytes, or of one platform only.
 _NO_CHARSETS = {
@@ -76,24 +72,3 @@ def clean(text: str) -> str:
     if "\0" in text:
         text = text.replace("\0", REPLACEMENT)
     return text if text.isascii() else _LONE_SURROGATE.sub(REPLACEMENT, text)
-
-
-def decode_transfer(data: memoryview, encoding: bytes) -> bytes:
-    """The bytes behind a Content-Transfer-Encoding; an unknown one is left as it is."""
-    match encoding:
-        case b"base64":
-            return decode_base64(data)
-        case b"quoted-printable":
-            return binascii.a2b_qp(data)
-    return bytes(data)
-
-
-def decode_base64(data: bytes | memoryview) -> bytes:
-    """What can be read of `data`: foreign characters are skipped, padding may be missing."""
-    try:
-        return binascii.a2b_base64(data)
-    except binascii.Error:
-        letters = bytes(data).translate(None, _NOT_BASE64)
-        # One letter holds 6 bits and makes no byte: a last one alone says nothing.
-        whole = letters[:-1] if len(letters) % 4 == 1 else letters
-        return binascii.a2b_base64(whole + b"==")

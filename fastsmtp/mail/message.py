@@ -80,6 +80,11 @@ class ParsedMessage:
         """Names of fields (of the payload) that a limit cut; likewise."""
         return tuple(self._notes.truncated)
 
+    def decode(self) -> None:
+        """Every attachment, so that `defects` is complete."""
+        for attachment in self.attachments:
+            _ = attachment.content
+
     @property
     def has_all_attachments(self) -> bool:
         """Whether `attachments` are all: no limit hid any, and every container was opened."""
@@ -155,13 +160,14 @@ class ParsedMessage:
 def parse(raw: bytes) -> ParsedMessage:
     """Reads a message as it came over SMTP, with CRLF or LF line ends."""
     split = split_message(raw)
-    notes = Notes(defects=dict.fromkeys(split.defects))
+    notes = split.notes
     if not split.is_header_whole:
         notes.truncated["headers"] = None
     headers = tuple((name.decode("ascii"), decode_header(value)) for name, value in split.fields)
     first = {name.lower(): value for name, value in reversed(headers)}
     fields = index_fields(split.fields)
     text, html = choose_body(split.leaves)
+    has_all_parts = _has_all_parts(split, fields)
     others = [part for part in split.leaves if part is not text and part is not html]
     return ParsedMessage(
         headers=headers,
@@ -176,7 +182,7 @@ def parse(raw: bytes) -> ParsedMessage:
         references=first.get("references", ""),
         attachments=attach(others, notes),
         has_all_headers=split.has_all_fields,
-        has_all_parts=_has_all_parts(split, fields),
+        has_all_parts=has_all_parts,
         cut_headers=_find_cut(split, headers),
         _fields=fields,
         _text=text,
@@ -196,13 +202,13 @@ def _has_all_parts(split: SplitMessage, fields: dict[bytes, bytes]) -> bool:
     is_structure_known = split.has_all_fields and all(
         len(fields.get(name, b"")) < MAX_FIELD_OCTETS for name in PART_FIELDS
     )
-    return is_structure_known and _HIDING.isdisjoint(split.defects)
+    return is_structure_known and _HIDING.isdisjoint(split.notes.defects)
 
 
 def _find_cut(
     split: SplitMessage, headers: tuple[tuple[str, str], ...]
 ) -> frozenset[tuple[str, str]]:
-    if "header_too_long" not in split.defects:
+    if "header_too_long" not in split.notes.defects:
         return frozenset()
     fields = zip(headers, split.fields, strict=True)
     return frozenset(header for header, (_, value) in fields if len(value) >= MAX_FIELD_OCTETS)

@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from fastsmtp.mail.decoding import decode_transfer
+from fastsmtp.mail.notes import Notes
+from fastsmtp.mail.transfer import decode_transfer
 
 _CONTENT_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
 
@@ -13,7 +14,8 @@ class Part:
     """What the fields of a leaf say of it, and where in `raw` its still encoded
     body is (nowhere, if `end` is not behind `start`).
 
-    `alternative` numbers the innermost multipart/alternative around it.
+    `alternative` numbers the innermost multipart/alternative around it, `notes` are those of the
+    message.
     """
 
     raw: bytes
@@ -24,11 +26,16 @@ class Part:
     end: int
     alternative: int | None
     is_root: bool
+    notes: Notes
 
     def decode(self) -> bytes:
         """The body without its transfer encoding."""
         encoding = self.header.get(b"content-transfer-encoding", b"").strip().lower()
-        return decode_transfer(memoryview(self.raw)[self.start : self.end], encoding)
+        data = memoryview(self.raw)[self.start : self.end]
+        decoded, defect = decode_transfer(data, encoding)
+        if defect:
+            self.notes.defects[defect] = None
+        return decoded
 
 
 def is_content_type(text: str) -> bool:

@@ -11,6 +11,7 @@ from os.path import commonprefix
 from typing import NamedTuple
 
 from fastsmtp.mail.headers import MAX_BLOCK_OCTETS, Fields, bound_fields, find_block_end
+from fastsmtp.mail.notes import Notes
 from fastsmtp.mail.parameters import parse_parameters
 from fastsmtp.mail.part import Part, is_content_type
 from fastsmtp.mail.part_fields import PartFields, split_part_fields
@@ -32,7 +33,7 @@ class SplitMessage:
 
     fields: Fields
     leaves: list[Part]
-    defects: list[str]
+    notes: Notes
     is_header_whole: bool
     has_all_fields: bool
 
@@ -44,7 +45,7 @@ def split_message(raw: bytes) -> SplitMessage:
     return SplitMessage(
         splitter.root_fields,
         splitter.leaves,
-        list(splitter.defects),
+        splitter.notes,
         splitter.is_header_whole,
         splitter.has_all_fields,
     )
@@ -70,7 +71,7 @@ class _Splitter:
         self.root_fields: Fields = []
         self.is_header_whole = self.has_all_fields = True
         self.leaves: list[Part] = []
-        self.defects: dict[str, None] = {}  # a set that keeps its order
+        self.notes = Notes()
         self._open: dict[bytes, _Multipart] = {}  # by boundary, the innermost last
         self._leaf: Part | None = None  # where we are, if that is inside of a leaf
         self._part_fields = PartFields()
@@ -82,7 +83,7 @@ class _Splitter:
         position = self._enter(0)
         while delimiter := self._find_delimiter(position):
             if self._entered >= MAX_PARTS:
-                self.defects["too_many_parts"] = None
+                self.notes.defects["too_many_parts"] = None
                 break
             self._finish_leaf(delimiter.content_end)
             self._close_inside(delimiter)
@@ -93,7 +94,7 @@ class _Splitter:
                 position = self._enter(position)
         self._finish_leaf(len(self.raw))
         while self._open:
-            self.defects["final_boundary_missing"] = None
+            self.notes.defects["final_boundary_missing"] = None
             self._close(len(self.raw))
 
     def _enter(self, start: int) -> int:
@@ -106,7 +107,7 @@ class _Splitter:
         if end - start >= MAX_BLOCK_OCTETS:
             problems.append("header_too_large")
         elif not empty_line and end < len(self.raw):
-            self.defects["header_end_missing"] = None
+            self.notes.defects["header_end_missing"] = None
         if self._entered == 1:
             self.root_fields, cuts = bound_fields(self.raw, start, end)
             problems += cuts
@@ -118,7 +119,7 @@ class _Splitter:
         header = self._part_fields.take(fields)
         if self._part_fields.has_cut:
             problems.append("part_headers_too_large")
-        self.defects.update(dict.fromkeys(problems))
+        self.notes.defects.update(dict.fromkeys(problems))
         self._begin(header, body)
         return body
 
@@ -138,11 +139,12 @@ class _Splitter:
                 self._open[boundary] = _Multipart(self._entered, subtype, start, around)
                 self._choose_prefix()
                 return
-            self.defects[refusal] = None
+            self.notes.defects[refusal] = None
             content_type = "text/plain" if refusal == "boundary_missing" else content_type
         self._leaf = Part(
-            self.raw, header, content_type, parameters, start, start, alternative, not parent
-        )
+            self.raw, header, content_type, parameters, start, start, alternative, not parent,
+            self.notes,
+        )  # fmt: skip
 
     def _refuse_boundary(self, boundary: bytes) -> str | None:
         if not boundary:
@@ -166,7 +168,7 @@ class _Splitter:
             line_feed = line_end
             self._looks += 1
             if self._looks >= MAX_LOOKS:
-                self.defects["too_many_delimiters"] = None
+                self.notes.defects["too_many_delimiters"] = None
                 break
         return None
 
@@ -181,7 +183,7 @@ class _Splitter:
 
     def _close_inside(self, delimiter: _Delimiter) -> None:
         while next(reversed(self._open)) != delimiter.boundary:
-            self.defects["final_boundary_missing"] = None
+            self.notes.defects["final_boundary_missing"] = None
             self._close(delimiter.content_end)
 
     def _close(self, end: int) -> None:
@@ -189,10 +191,10 @@ class _Splitter:
         _, multipart = self._open.popitem()
         self._choose_prefix()
         if multipart.number == self._entered and self.raw[multipart.start : end].strip():
-            self.defects["boundary_not_found"] = None
+            self.notes.defects["boundary_not_found"] = None
             self.leaves.append(
                 Part(
                     self.raw, {}, "text/plain", {}, multipart.start, end,
-                    multipart.alternative, is_root=not self._open,
+                    multipart.alternative, not self._open, self.notes,
                 )
             )  # fmt: skip

@@ -4,7 +4,8 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from fastsmtp.mail.decoding import decode_base64, decode_text
+from fastsmtp.mail.decoding import decode_text
+from fastsmtp.mail.transfer import decode_pieces
 
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _CONTROL = re.compile(r"[\x01-\x08\x0a-\x1f\x7f]")
@@ -64,5 +65,5 @@ def _split_words(value: bytes) -> Iterator[tuple[bytes, str | None]]:
 
 def _decode_word(encoding: bytes, text: bytes) -> bytes:
     if encoding in b"bB":
-        return decode_base64(text)
+        return decode_pieces(text)
     return binascii.a2b_qp(text, header=True)
