@@ -1,7 +1,7 @@
 """Which leaf is the body of a message, and its text."""
 
 from fastsmtp.mail.attachment import read_disposition
-from fastsmtp.mail.decoding import REPLACEMENT, decode_text, find_codec
+from fastsmtp.mail.decoding import REPLACEMENT, decode_labelled, find_codec
 from fastsmtp.mail.part import Part
 
 # Bytes of a body that are decoded. ASCII has no limit: it takes one byte a character in memory
@@ -9,7 +9,7 @@ from fastsmtp.mail.part import Part
 MAX_OCTETS = 2 * 1024 * 1024
 
 _TYPES = ("text/plain", "text/html")
-_ASCII_CODECS = (None, "utf_8", "cp1252")  # how ASCII is labelled
+_ASCII_CODECS = (None, "ascii", "utf_8", "cp1252")  # how ASCII is labelled
 
 
 def choose_body(leaves: list[Part]) -> tuple[Part | None, Part | None]:
@@ -41,10 +41,11 @@ def read_text(part: Part) -> tuple[str, bool]:
         and b"\0" not in data
         and (charset is None or find_codec(charset) in _ASCII_CODECS)
     )
-    if is_whole:
-        text = decode_text(data, charset)
-    else:
-        text = decode_text(data[:MAX_OCTETS], charset).rstrip(REPLACEMENT)  # half a character
+    text, defect = decode_labelled(data if is_whole else data[:MAX_OCTETS], charset)
+    if not is_whole:
+        text = text.rstrip(REPLACEMENT)  # half a character
+    if defect and (is_whole or REPLACEMENT in text or defect != "charset_wrong"):
+        part.notes.defects[defect] = None
     text = text.removeprefix("\ufeff")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -30,13 +30,11 @@ _UNLISTED = ("cp720", "cp737", "cp874", "koi8_u", "mac_croatian", "mac_romanian"
 
 def _list_charsets() -> dict[str, str]:
     codecs = {name: name for name in (*aliases.values(), *_UNLISTED)} | aliases
-    charsets = {
+    return {
         name: _SUPERSETS.get(codec, codec)
         for name, codec in codecs.items()
         if codec not in _NO_CHARSETS
     }
-    # ASCII says nothing about bytes above 127, so those are guessed as if nothing were claimed.
-    return {name: codec for name, codec in charsets.items() if codec != "ascii"}
 
 
 # A table of our own, because `codecs.lookup` imports by the sender's name and remembers every
@@ -45,25 +43,48 @@ _CHARSETS = _list_charsets()
 
 
 def decode_text(data: bytes, charset: str | None = None) -> str:
-    """Text of `data`, without NUL and lone surrogates, so that JSON and databases take it.
+    """Text of `data`, without NUL and lone surrogates, so that JSON and databases take it."""
+    return decode_labelled(data, charset)[0]
 
-    A known charset is believed, with U+FFFD where it is wrong. Without one (none named,
-    unknown, or ASCII with bytes above 127) the guess is UTF-8, then Windows-1252.
+
+def decode_labelled(data: bytes, charset: str | None) -> tuple[str, str | None]:
+    """The same, and a word for what is wrong with the label.
+
+    A known charset is believed, with U+FFFD where it is wrong. Without one (none named, unknown,
+    ASCII with bytes above 127, or UTF-16 and UTF-32 of bytes that are ASCII) the guess is UTF-8,
+    then Windows-1252.
     """
     codec = find_codec(charset) if charset else None
-    if codec is None:
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
-            text = data.decode("cp1252", "replace")
-    else:
-        text = data.decode(codec, "replace")
+    if codec is None or codec == "ascii" or _is_too_wide(codec, data):
+        is_right = not charset or (codec == "ascii" and data.isascii())
+        return _guess(data), None if is_right else _name_defect(codec)
+    try:
+        text, defect = data.decode(codec), None
+    except UnicodeError:
+        text, defect = data.decode(codec, "replace"), _name_defect(codec)
+    return clean(text), defect
+
+
+def _is_too_wide(codec: str, data: bytes) -> bool:
+    """In UTF-16 and UTF-32 every space and line break has a NUL."""
+    return codec.startswith(("utf_16", "utf_32")) and data.isascii() and b"\0" not in data
+
+
+def _name_defect(codec: str | None) -> str:
+    return "charset_wrong" if codec else "charset_unknown"
+
+
+def _guess(data: bytes) -> str:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", "replace")
     return clean(text)
 
 
 def find_codec(charset: str) -> str | None:
     """The Python codec for a charset label of a mail, or None if there is none to trust."""
-    name = charset.strip().lower().replace("-", "_").replace(" ", "_")
+    name = charset.partition("(")[0].strip().lower().replace("-", "_").replace(" ", "_")
     return _CHARSETS.get(name) or _CHARSETS.get(name.removeprefix("x_"))
 
 

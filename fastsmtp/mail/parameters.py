@@ -11,6 +11,10 @@ from urllib.parse import unquote_to_bytes
 from fastsmtp.mail.decoding import decode_text
 from fastsmtp.mail.words import decode_header, unfold
 
+_COMMENT = re.compile(
+    rb"\((?:[^()\\]++|\\.|\((?:[^()\\]++|\\.)*+\))*+\)", re.DOTALL
+)  # with one more in it
+_MAIN = re.compile(rb"(?:[^;(]++|" + _COMMENT.pattern + rb")*+", re.DOTALL)
 # A value is quoted, or whatever stands before the next semicolon.
 _PARAMETER = re.compile(rb';\s*+([^\s;="]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^;]*+))', re.DOTALL)
 # Only these two: "C:\scan.pdf" in quotes is not meant to lose its backslash.
@@ -31,17 +35,30 @@ def parse_parameters(value: bytes) -> tuple[str, dict[str, str]]:
     `MAX_PARAMETERS` are read, and of one in its plain form `MAX_VALUE_OCTETS`. Never raises.
     """
     value = unfold(value)
-    main, semicolon, rest = value.partition(b";")
+    main, rest = _split_main(value)
     plain: dict[str, str] = {}
     extended: dict[str, _Segments] = {}
-    if semicolon:
-        for parameter in islice(_PARAMETER.finditer(b";" + rest), MAX_PARAMETERS):
-            name, quoted, token = parameter.groups(b"")
-            content = _QUOTED_PAIR.sub(rb"\1", quoted) if quoted else token.strip()
-            _add(name.decode("latin-1").lower(), content, plain, extended)
+    for parameter in islice(_PARAMETER.finditer(rest), MAX_PARAMETERS):
+        name, quoted, token = parameter.groups(b"")
+        content = _QUOTED_PAIR.sub(rb"\1", quoted) if quoted else token.strip()
+        _add(name.decode("latin-1").lower(), content, plain, extended)
     for label, segments in extended.items():
         plain[label] = _join(segments)
-    return main.strip().decode("latin-1").lower(), plain
+    return main, plain
+
+
+def read_main(value: bytes) -> str:
+    """The value in lower case without comments and parameters."""
+    return _split_main(unfold(value))[0]
+
+
+def _split_main(value: bytes) -> tuple[str, bytes]:
+    """Without comments (RFC 2045 §5.1); and what follows, from its semicolon on."""
+    main, semicolon, rest = value.partition(b";")
+    if b"(" in main and (found := _MAIN.match(value)):
+        main = _COMMENT.sub(b"", found[0])
+        _, semicolon, rest = value[found.end() :].partition(b";")
+    return main.strip().decode("latin-1").lower(), semicolon + rest
 
 
 def _add(name: str, content: bytes, plain: dict[str, str], extended: dict[str, _Segments]) -> None:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from fastsmtp.mail.notes import Notes
+from fastsmtp.mail.parameters import read_main
 from fastsmtp.mail.transfer import decode_transfer
 
 _CONTENT_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
@@ -30,7 +31,7 @@ class Part:
 
     def decode(self) -> bytes:
         """The body without its transfer encoding."""
-        encoding = self.header.get(b"content-transfer-encoding", b"").strip().lower()
+        encoding = read_main(self.header.get(b"content-transfer-encoding", b""))
         data = memoryview(self.raw)[self.start : self.end]
         decoded, defect = decode_transfer(data, encoding)
         if defect:

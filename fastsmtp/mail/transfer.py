@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 MAX_FOOTER_OCTETS = 16 * 1024  # in which one is looked for
 
+_IDENTITIES = ("", "7bit", "8bit", "binary")
 _BLOCK_OCTETS = 64 * 1024
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BLANKS = b" \t\r\n"
@@ -16,17 +17,17 @@ _LONG_LINE = re.compile(rb"[A-Za-z0-9+/]{40}[^\n]*+")
 _TEXT_LINE = re.compile(rb"^[ \t]*+(?:\S++[ \t]++\S|[^\sA-Za-z0-9+/=]++\s*?$)", re.MULTILINE)
 
 
-def decode_transfer(data: memoryview, encoding: bytes) -> tuple[bytes, str | None]:
+def decode_transfer(data: memoryview, encoding: str) -> tuple[bytes, str | None]:
     """The bytes behind a Content-Transfer-Encoding, and a word for what is wrong with them; of an
     unknown encoding they are left as they are.
     """
     match encoding:
-        case b"base64":
+        case "base64":
             decoded, is_sound = decode_base64(data)
             return decoded, None if is_sound else "base64_damaged"
-        case b"quoted-printable":
+        case "quoted-printable":
             return binascii.a2b_qp(data), None
-    return bytes(data), None
+    return bytes(data), None if encoding in _IDENTITIES else "encoding_unknown"
 
 
 def decode_base64(data: memoryview) -> tuple[bytes, bool]:
