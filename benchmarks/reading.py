@@ -4,6 +4,7 @@ No server takes part: one core, one mail after the other. Every row says which f
 """
 
 import statistics
+import struct
 import time
 import tracemalloc
 from base64 import encodebytes
@@ -102,6 +103,15 @@ def _multipart(part: bytes) -> bytes:
     return _fill(b"--m\r\n" + part, head=b"Content-Type: multipart/mixed; boundary=m\r\n\r\n")
 
 
+def _pack(*attributes: tuple[int, int, bytes]) -> bytes:
+    """A `winmail.dat` of attributes with level, id and data."""
+    return b"\x78\x9f\x3e\x22\0\0" + b"".join(
+        struct.pack("<BHHI", level, name, 6, len(data)) + data + b"\0\0"
+        for level, name, data in attributes
+    )
+
+
+_BEGIN = (2, 0x9002, b"")  # a file follows
 _WORDS = b"=?a?q?\x81?==?b?q?\x81?="  # the shortest that are decoded one by one
 
 LARGE_MAILS: dict[str, Callable[[], bytes]] = {
@@ -121,6 +131,18 @@ LARGE_MAILS: dict[str, Callable[[], bytes]] = {
         b"Content-Disposition: attachment"
         + b"".join(b"; filename*%d*=%b" % (number, b"%41" * 30) for number in range(100))
         + b"\r\n\r\n\r\n"
+    ),
+    "calendar": lambda: _fill(
+        b"a", head=b"Content-Type: text/calendar; charset=utf-8\r\n\r\n" + "😀".encode()
+    ),
+    "winmail": lambda: (
+        b"Content-Type: application/ms-tnef\r\n\r\n" + _pack(_BEGIN, (2, 0x8010, b"a" * LARGE))
+    ),
+    "winmail in parts": lambda: _multipart(
+        b"Content-Type: application/ms-tnef\r\n\r\n" + _pack(*[_BEGIN] * 90) + b"\r\n"
+    ),
+    "pieces of base64": lambda: _fill(
+        b"QQ==\r\n", head=b"Content-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     ),
     "comments": lambda: _fill(b"(a", head=b"Authentication-Results: "),
     "many headers": lambda: _fill(b"X-A: b\r\n", head=b""),

@@ -43,7 +43,8 @@ def read_text(part: Part) -> tuple[str, bool]:
     )
     text, defect = decode_labelled(data if is_whole else data[:MAX_OCTETS], charset)
     if not is_whole:
-        text = text.rstrip(REPLACEMENT)  # half a character
+        shorter = text.rstrip(REPLACEMENT)
+        text = shorter if len(text) - len(shorter) <= 3 else text  # half a character
     if defect and (is_whole or REPLACEMENT in text or defect != "charset_wrong"):
         part.notes.defects[defect] = None
     text = text.removeprefix("\ufeff")

@@ -14,10 +14,10 @@ from itertools import islice
 
 from fastsmtp.mail.attachment import Attachment, attach
 from fastsmtp.mail.bodies import choose_body, read_text
-from fastsmtp.mail.decoding import decode_text
+from fastsmtp.mail.calendars import collect_events
 from fastsmtp.mail.headers import MAX_FIELD_OCTETS, index_fields
 from fastsmtp.mail.html_text import make_text
-from fastsmtp.mail.invites import MAX_EVENTS, CalendarError, Event, read_events
+from fastsmtp.mail.invites import Event
 from fastsmtp.mail.mailboxes import HeaderMailbox, find_address, read_mailboxes
 from fastsmtp.mail.notes import Notes
 from fastsmtp.mail.part import Part
@@ -27,9 +27,7 @@ from fastsmtp.mail.reply import MAX_LENGTH, SplitReply, split_reply
 from fastsmtp.mail.words import decode_header
 
 MAX_MAILBOXES = 1000  # of one field
-MAX_CALENDARS = 5
 
-_CALENDAR_TYPES = ("text/calendar", "application/ics")
 # Behind these there may be parts that nobody has seen.
 _HIDING = frozenset((
     "too_many_parts", "too_many_delimiters", "nested_too_deep", "header_too_large",
@@ -121,24 +119,8 @@ class ParsedMessage:
 
     @cached_property
     def events(self) -> tuple[tuple[int, Event], ...]:
-        """The events of calendar parts, each with the index of its attachment. One that is there
-        twice (many programs send an invitation as a part and as a file) counts once.
-        """
-        found: dict[Event, int] = {}
-        parts = [part for part in self.attachments if _is_calendar(part)]
-        is_whole = len(parts) <= MAX_CALENDARS
-        for part in parts[:MAX_CALENDARS]:
-            try:
-                events, has_all = read_events(decode_text(part.content, part.charset))
-            except CalendarError:
-                self._notes.defects["calendar_unreadable"] = None
-                continue
-            is_whole = is_whole and has_all
-            for event in events:
-                found.setdefault(event, part.index)
-        if not is_whole or len(found) > MAX_EVENTS:
-            self._notes.truncated["calendar"] = None
-        return tuple((index, event) for event, index in islice(found.items(), MAX_EVENTS))
+        """The events of calendar parts, each with the index of its attachment."""
+        return collect_events(self.attachments, self._notes)
 
     def _read_body(self, part: Part, name: str) -> str:
         text, is_whole = read_text(part)
@@ -188,12 +170,6 @@ def parse(raw: bytes) -> ParsedMessage:
         _text=text,
         _html=html,
         _notes=notes,
-    )
-
-
-def _is_calendar(attachment: Attachment) -> bool:
-    return attachment.content_type in _CALENDAR_TYPES or attachment.filename.lower().endswith(
-        ".ics"
     )
 
 

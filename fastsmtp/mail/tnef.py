@@ -15,6 +15,7 @@ from fastsmtp.mail.decoding import decode_text
 MAX_FILES = 100
 MAX_ATTRIBUTES = 1000
 MAX_VALUES = 200  # of the properties in one attribute
+MAX_TEXT_OCTETS = 4096  # of a name or a type, before it is decoded
 
 _SIGNATURE = 0x223E9F78
 _HEADER_SIZE = 6  # of the stream: signature and key
@@ -154,4 +155,5 @@ def _pad(size: int) -> int:
 
 
 def _decode(value: memoryview, charset: str) -> str:
-    return decode_text(bytes(value), charset).partition("\0")[0].partition("\ufffd")[0].strip()
+    text = decode_text(bytes(value[:MAX_TEXT_OCTETS]), charset)
+    return text.partition("\0")[0].partition("\ufffd")[0].strip()

@@ -7,6 +7,7 @@ import pytest
 
 from fastsmtp.mail import (
     bodies,
+    calendars,
     headers,
     html_text,
     invites,
@@ -33,7 +34,8 @@ LIMITS = [
     f"| a body that is not plain ASCII | {bodies.MAX_OCTETS // MI} MiB |",
     f"| {html_text.MAX_TOKENS:,} tags, {html_text.MAX_LENGTH // KI} Ki characters |",
     f"| text to take apart | {reply.MAX_LENGTH // KI} Ki characters |",
-    f"{message.MAX_CALENDARS} parts, {invites.MAX_EVENTS} events, {invites.MAX_LINES} lines",
+    f"{calendars.MAX_CALENDARS} parts, {invites.MAX_EVENTS} events, {invites.MAX_LINES} lines",
+    f"or {invites.MAX_LENGTH // MI} Mi characters",
     f"of {invites.MAX_LINE_LENGTH // KI} KB, {invites.MAX_CHOSEN // KI} KB of them in a part",
     f"| `winmail.dat` | {tnef.MAX_FILES} files |",
 ]

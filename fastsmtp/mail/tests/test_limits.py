@@ -3,8 +3,9 @@
 import pytest
 
 from fastsmtp.mail import bodies, html_text, part_fields, reply
+from fastsmtp.mail.calendars import MAX_CALENDARS, MAX_OCTETS
 from fastsmtp.mail.headers import MAX_BLOCK_OCTETS, MAX_FIELD_OCTETS, MAX_FIELDS
-from fastsmtp.mail.message import MAX_CALENDARS, MAX_MAILBOXES, parse
+from fastsmtp.mail.message import MAX_MAILBOXES, parse
 from fastsmtp.mail.parts import MAX_LOOKS, MAX_PARTS, split_message
 from fastsmtp.mail.tests import winmail
 from fastsmtp.mail.tnef import MAX_FILES
@@ -168,6 +169,13 @@ def test_calendars_are_counted() -> None:
         (number, str(number)) for number in range(MAX_CALENDARS)
     ]
     assert (message.defects, message.truncated) == ((), ("calendar",))
+
+
+def test_of_a_long_calendar_the_beginning_is_read() -> None:
+    lines = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    message = parse(b"Content-Type: text/calendar\r\n\r\n" + lines.ljust(MAX_OCTETS + 1, b"\n"))
+    assert [event.uid for _, event in message.events] == ["1"]
+    assert message.truncated == ("calendar",)
 
 
 def test_a_calendar_that_cannot_be_read_is_a_defect() -> None:
