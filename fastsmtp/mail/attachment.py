@@ -75,7 +75,10 @@ def read_disposition(part: Part) -> tuple[str, dict[str, str]]:
     """The disposition, "" without the field, and its parameters. A word that is not known
     stands for an attachment (RFC 2183 §2.8).
     """
-    disposition, parameters = parse_parameters(part.header.get(b"content-disposition", b""))
+    value = part.header.get(b"content-disposition")
+    if value is None:
+        return "", {}
+    disposition, parameters = parse_parameters(value)
     return disposition if disposition in ("inline", "") else "attachment", parameters
 
 

@@ -44,7 +44,7 @@ _CHARSETS = _list_charsets()
 
 def decode_text(data: bytes, charset: str | None = None) -> str:
     """Text of `data`, without NUL and lone surrogates, so that JSON and databases take it."""
-    return decode_labelled(data, charset)[0]
+    return decode_labelled(data, charset)[0] if charset else _guess(data)
 
 
 def decode_labelled(data: bytes, charset: str | None) -> tuple[str, str | None]:

@@ -31,7 +31,8 @@ class Part:
 
     def decode(self) -> bytes:
         """The body without its transfer encoding."""
-        encoding = read_main(self.header.get(b"content-transfer-encoding", b""))
+        value = self.header.get(b"content-transfer-encoding")
+        encoding = read_main(value) if value else ""
         data = memoryview(self.raw)[self.start : self.end]
         decoded, defect = decode_transfer(data, encoding)
         if defect:

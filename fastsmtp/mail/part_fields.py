@@ -7,13 +7,16 @@ import re
 
 from fastsmtp.mail.headers import FIELD_VALUE, Fields, index_fields
 
-PART_FIELDS = frozenset(
-    (b"content-type", b"content-transfer-encoding", b"content-disposition", b"content-id")
+PART_FIELDS = (
+    b"content-type",
+    b"content-transfer-encoding",
+    b"content-disposition",
+    b"content-id",
 )
 MAX_OCTETS = 1024 * 1024  # of the values in a message
 LEAST_OCTETS = 256  # of each value, whatever the others took
 
-_FIELD = re.compile(rb"\n(" + b"|".join(sorted(PART_FIELDS)) + rb")" + FIELD_VALUE, re.IGNORECASE)
+_FIELD = re.compile(rb"\n(" + b"|".join(PART_FIELDS) + rb")" + FIELD_VALUE, re.IGNORECASE)
 
 
 def split_part_fields(raw: bytes, start: int, end: int) -> Fields:
@@ -29,11 +32,13 @@ class PartFields:
         self._room = MAX_OCTETS
 
     def take(self, fields: Fields) -> dict[bytes, bytes]:
-        """Values by lower-case name."""
-        taken = {}
-        for name, value in index_fields(fields).items():
-            if name in PART_FIELDS:
-                taken[name] = value[: max(self._room, LEAST_OCTETS)]
-                self.has_cut |= len(taken[name]) < len(value)
-                self._room -= len(taken[name])
+        """Values by lower-case name. Where the room ends, each gets a part of it."""
+        header = index_fields(fields)
+        taken = {name: header[name] for name in PART_FIELDS if name in header}
+        octets = sum(map(len, taken.values()))
+        if octets > self._room:
+            most = max(self._room // len(PART_FIELDS), LEAST_OCTETS)
+            self.has_cut |= any(len(value) > most for value in taken.values())
+            taken = {name: value[:most] for name, value in taken.items()}
+        self._room = max(0, self._room - octets)
         return taken
