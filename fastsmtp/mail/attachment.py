@@ -65,7 +65,7 @@ def attach(parts: list[Part], notes: Notes) -> tuple[Attachment, ...]:
             files = _open(attachment, notes, room=room)
             room -= len(files)
             attachments += [
-                _make_unpacked(file, index=index)
+                _make_unpacked(file, notes, index=index)
                 for index, file in enumerate(files, len(attachments))
             ]
     return tuple(attachments)
@@ -78,7 +78,7 @@ def read_disposition(part: Part) -> tuple[str, dict[str, str]]:
     value = part.header.get(b"content-disposition")
     if value is None:
         return "", {}
-    disposition, parameters = parse_parameters(value)
+    disposition, parameters = parse_parameters(value, part.notes)
     return disposition if disposition in ("inline", "") else "attachment", parameters
 
 
@@ -97,8 +97,9 @@ def _open(container: Attachment, notes: Notes, *, room: int) -> list[PackedFile]
 def _make_attachment(part: Part, *, index: int) -> Attachment:
     disposition, parameters = read_disposition(part)
     content_id = decode_header(part.header.get(b"content-id", b"")).removeprefix("<")
-    content_id = content_id.removesuffix(">")[:MAX_CONTENT_ID_LENGTH]
-    name = make_safe(parameters.get("filename") or part.parameters.get("name") or "")
+    content_id = _cut(content_id.removesuffix(">"), MAX_CONTENT_ID_LENGTH, part.notes)
+    name = _make_name(parameters.get("filename") or part.parameters.get("name") or "", part.notes)
+    charset = _cut(part.parameters.get("charset", "").lower(), MAX_CHARSET_LENGTH, part.notes)
     return Attachment(
         index=index,
         filename=name or choose_name(index + 1, part.content_type),
@@ -106,22 +107,35 @@ def _make_attachment(part: Part, *, index: int) -> Attachment:
         disposition=disposition,
         content_id=content_id or None,
         inline=disposition == "inline" or (bool(content_id) and disposition != "attachment"),
-        charset=part.parameters.get("charset", "").lower()[:MAX_CHARSET_LENGTH] or None,
+        charset=charset or None,
         _decode=part.decode,
     )
 
 
-def _make_unpacked(file: PackedFile, *, index: int) -> Attachment:
+def _make_unpacked(file: PackedFile, notes: Notes, *, index: int) -> Attachment:
     """A file out of `winmail.dat`. One without a media type gets that of its ending."""
-    name = make_safe(file.name)
+    name = _make_name(file.name, notes)
     content_type = file.content_type if is_content_type(file.content_type) else guess_type(name)
     return Attachment(
         index=index,
         filename=name or choose_name(index + 1, content_type),
         content_type=content_type,
         disposition="",
-        content_id=file.content_id[:MAX_CONTENT_ID_LENGTH] or None,
+        content_id=_cut(file.content_id, MAX_CONTENT_ID_LENGTH, notes) or None,
         inline=bool(file.content_id),
         charset=None,
         _decode=lambda: bytes(file.content),
     )
+
+
+def _make_name(name: str, notes: Notes) -> str:
+    safe, is_whole = make_safe(name)
+    if not is_whole:
+        notes.truncated["attachments"] = None
+    return safe
+
+
+def _cut(text: str, most: int, notes: Notes) -> str:
+    if len(text) > most:
+        notes.truncated["attachments"] = None
+    return text[:most]

@@ -64,15 +64,21 @@ def guess_type(name: str) -> str:
     return _TYPES.get(name.rpartition(".")[2].lower(), "application/octet-stream")
 
 
-def make_safe(name: str) -> str:
-    """`name` as the name of a file in one folder, on any system; "" if nothing is left of it.
+def make_safe(name: str) -> tuple[str, bool]:
+    """`name` as the name of a file in one folder, on any system, "" if nothing is left of it; and
+    whether no limit cut it.
 
     The path that some senders add is cut off, and a long name is shortened before its ending.
     """
     name = _SEPARATOR.split(name.rstrip("/\\"))[-1]
     name = _FORBIDDEN.sub("_", name).strip(". \t")
     if not name.strip("_"):
-        return ""
+        return "", True
+    shortened = _shorten(name)
+    return shortened, shortened == name
+
+
+def _shorten(name: str) -> str:
     stem, dot, ending = name.rpartition(".")
     if not dot or len(ending.encode()) > MAX_ENDING_OCTETS:
         return _cut(name, MAX_FILENAME_OCTETS)

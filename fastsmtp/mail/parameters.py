@@ -5,10 +5,11 @@ RFC 2231 adds charsets and continuations to them (`filename*0*=…`). What sende
 """
 
 import re
-from itertools import islice
+from itertools import count, islice, takewhile
 from urllib.parse import unquote_to_bytes
 
 from fastsmtp.mail.decoding import decode_text
+from fastsmtp.mail.notes import Notes
 from fastsmtp.mail.words import decode_header, unfold
 
 _COMMENT = re.compile(
@@ -23,27 +24,31 @@ _QUOTED_PAIR = re.compile(rb'\\(["\\])')
 _EXTENDED = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*?)")
 
 MAX_PARAMETERS = 100
-MAX_VALUE_OCTETS = 1024  # before it is decoded
 
 type _Segments = dict[int, tuple[bytes, bool]]
 
 
-def parse_parameters(value: bytes) -> tuple[str, dict[str, str]]:
+def parse_parameters(value: bytes, notes: Notes) -> tuple[str, dict[str, str]]:
     """The value in lower case without its parameters, and these by lower-case name, decoded.
 
     The first of two with one name counts, an RFC 2231 form before a plain one. No more than
-    `MAX_PARAMETERS` are read, and of one in its plain form `MAX_VALUE_OCTETS`. Never raises.
+    `MAX_PARAMETERS` are read. Never raises.
     """
     value = unfold(value)
     main, rest = _split_main(value)
     plain: dict[str, str] = {}
     extended: dict[str, _Segments] = {}
-    for parameter in islice(_PARAMETER.finditer(rest), MAX_PARAMETERS):
+    found = _PARAMETER.finditer(rest)
+    for parameter in islice(found, MAX_PARAMETERS):
         name, quoted, token = parameter.groups(b"")
         content = _QUOTED_PAIR.sub(rb"\1", quoted) if quoted else token.strip()
         _add(name.decode("latin-1").lower(), content, plain, extended)
     for label, segments in extended.items():
-        plain[label] = _join(segments)
+        plain[label], is_whole = _join(segments)
+        if not is_whole:
+            notes.defects["parameters_incomplete"] = None
+    if rest and next(found, None):
+        notes.defects["parameters_incomplete"] = None
     return main, plain
 
 
@@ -64,21 +69,22 @@ def _split_main(value: bytes) -> tuple[str, bytes]:
 def _add(name: str, content: bytes, plain: dict[str, str], extended: dict[str, _Segments]) -> None:
     parts = _EXTENDED.fullmatch(name) if "*" in name else None
     if parts is None:
-        plain.setdefault(name, decode_header(content[:MAX_VALUE_OCTETS]))
+        plain.setdefault(name, decode_header(content))
     else:
         segments = extended.setdefault(parts[1], {})
         segments.setdefault(int(parts[2] or 0), (content, bool(parts[3])))
 
 
-def _join(segments: _Segments) -> str:
-    """RFC 2231 §3 and §4: the first segment names the charset, a missing one ends the value."""
+def _join(segments: _Segments) -> tuple[str, bool]:
+    """RFC 2231 §3 and §4: the first segment names the charset, a missing one ends the value. And
+    whether none is missing.
+    """
     data, charset = bytearray(), None
-    for number in range(len(segments)):
-        if number not in segments:
-            break
+    numbers = list(takewhile(segments.__contains__, count()))
+    for number in numbers:
         content, is_encoded = segments[number]
         if is_encoded and number == 0 and content.count(b"'") >= 2:
             label, _language, content = content.split(b"'", 2)
             charset = label.decode("latin-1")
         data += unquote_to_bytes(content) if is_encoded else content
-    return decode_text(bytes(data), charset)
+    return decode_text(bytes(data), charset), len(numbers) == len(segments)

@@ -126,7 +126,7 @@ class _Splitter:
     def _begin(self, header: dict[bytes, bytes], start: int) -> None:
         parent = next(reversed(self._open.values()), None)
         default = "message/rfc822" if parent and parent.subtype == "digest" else "text/plain"
-        content_type, parameters = parse_parameters(header.get(b"content-type", b""))
+        content_type, parameters = parse_parameters(header.get(b"content-type", b""), self.notes)
         if not is_content_type(content_type):
             content_type = default  # RFC 2045 §5.2, RFC 2046 §5.1.5
         alternative = parent.alternative if parent else None

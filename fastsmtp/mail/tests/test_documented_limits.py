@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from fastsmtp.mail import (
+    attachment,
     bodies,
     calendars,
+    file_names,
     headers,
     html_text,
     invites,
     message,
+    parameters,
     part_fields,
     parts,
     reply,
@@ -37,6 +40,9 @@ LIMITS = [
     f"{calendars.MAX_CALENDARS} parts, {invites.MAX_EVENTS} events, {invites.MAX_LINES} lines",
     f"or {invites.MAX_LENGTH // MI} Mi characters",
     f"of {invites.MAX_LINE_LENGTH // KI} KB, {invites.MAX_CHOSEN // KI} KB of them in a part",
+    f"| {file_names.MAX_FILENAME_OCTETS} bytes, {attachment.MAX_CONTENT_ID_LENGTH} and"
+    f" {attachment.MAX_CHARSET_LENGTH} characters |",
+    f"| parameters of a header of a part | {parameters.MAX_PARAMETERS} |",
     f"| `winmail.dat` | {tnef.MAX_FILES} files |",
 ]
 
@@ -68,6 +74,7 @@ DEFECTS = {
     "boundary_repeated": MIXED + b"--x\r\n" + MIXED + b"--x--",
     "boundary_not_found": MIXED + b"text",
     "final_boundary_missing": MIXED + b"--x\r\n\r\n",
+    "parameters_incomplete": b"Content-Type: text/plain; a*1=b\r\n\r\n",
     "charset_unknown": b"Content-Type: text/plain; charset=klingon\r\n\r\n",
     "charset_wrong": b"Content-Type: text/plain; charset=utf-8\r\n\r\n\xff",
     "encoding_unknown": b"Content-Type: a/b\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\n",
