@@ -1,5 +1,7 @@
 """Which leaf is the body of a message, and its text."""
 
+import re
+
 from fastsmtp.mail.attachment import read_disposition
 from fastsmtp.mail.decoding import REPLACEMENT, decode_labelled, find_codec
 from fastsmtp.mail.part import Part
@@ -8,6 +10,11 @@ from fastsmtp.mail.part import Part
 # too, where a single emoji makes it four for each (and a NUL, which is replaced, two).
 MAX_OCTETS = 2 * 1024 * 1024
 
+META_OCTETS = 1024  # in which HTML names its charset (HTML §4.2.5.4)
+
+_META = re.compile(
+    rb"<meta\s[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE
+)
 _TYPES = ("text/plain", "text/html")
 _ASCII_CODECS = (None, "ascii", "utf_8", "cp1252")  # how ASCII is labelled
 
@@ -35,7 +42,8 @@ def _are_alternatives(one: Part, other: Part) -> bool:
 
 def read_text(part: Part) -> tuple[str, bool]:
     """The text with `\\n` for every line break, and whether it is all of it."""
-    data, charset = part.decode(), part.parameters.get("charset")
+    data = part.decode()
+    charset = part.parameters.get("charset") or _find_declared(part, data)
     is_whole = len(data) <= MAX_OCTETS or (
         data.isascii()
         and b"\0" not in data
@@ -51,6 +59,14 @@ def read_text(part: Part) -> tuple[str, bool]:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text, is_whole
+
+
+def _find_declared(part: Part, data: bytes) -> str | None:
+    """The charset that HTML names itself. Who writes UTF-8 often leaves an old name standing."""
+    found = _META.search(data, 0, META_OCTETS) if part.content_type == "text/html" else None
+    if found is None or decode_labelled(data, "utf-8")[1] is None and not data.isascii():
+        return None
+    return found[1].decode()
 
 
 def _may_be_body(part: Part) -> bool:

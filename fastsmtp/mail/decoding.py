@@ -7,6 +7,8 @@ with the best guess.
 import re
 from encodings.aliases import aliases
 
+from fastsmtp.mail.japanese import decode_iso2022_jp
+
 REPLACEMENT = "\ufffd"
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -26,15 +28,37 @@ _SUPERSETS = {
     "shift_jis": "cp932",
 }
 _UNLISTED = ("cp720", "cp737", "cp874", "koi8_u", "mac_croatian", "mac_romanian")
+# Names that Python does not know: of Windows, of MIME, and of what was a draft.
+_MORE_ALIASES = {
+    "cp50220": "iso2022_jp",
+    "cp50221": "iso2022_jp",
+    "cp50222": "iso2022_jp",
+    "cswindows31j": "cp932",
+    "iso88598e": "iso8859_8",
+    "iso88598i": "iso8859_8",
+    "macce": "mac_latin2",
+    "unicode11utf8": "utf_8",
+    "utf8mb4": "utf_8",
+    "windows31j": "cp932",
+    "windows936": "gb18030",
+}
+# Senders write iso88591, cp-1252 and gb_2312-80.
+_SEPARATORS = str.maketrans("", "", "-_ .:")
 
 
 def _list_charsets() -> dict[str, str]:
     codecs = {name: name for name in (*aliases.values(), *_UNLISTED)} | aliases
-    return {
-        name: _SUPERSETS.get(codec, codec)
+    charsets = {
+        name.translate(_SEPARATORS): _SUPERSETS.get(codec, codec)
         for name, codec in codecs.items()
         if codec not in _NO_CHARSETS
     }
+    windows = {
+        name.replace("cp", "windows"): codec
+        for name, codec in charsets.items()
+        if name.startswith("cp")
+    }
+    return windows | charsets | _MORE_ALIASES
 
 
 # A table of our own, because `codecs.lookup` imports by the sender's name and remembers every
@@ -59,10 +83,20 @@ def decode_labelled(data: bytes, charset: str | None) -> tuple[str, str | None]:
         is_right = not charset or (codec == "ascii" and data.isascii())
         return _guess(data), None if is_right else _name_defect(codec)
     try:
-        text, defect = data.decode(codec), None
+        text, defect = _decode(data, codec, "strict"), None
     except UnicodeError:
-        text, defect = data.decode(codec, "replace"), _name_defect(codec)
+        text, defect = _decode(data, codec, "replace"), _name_defect(codec)
     return clean(text), defect
+
+
+def _decode(data: bytes, codec: str, errors: str) -> str:
+    """What Python's codecs of ISO-2022-JP refuse is mostly Windows' form of it."""
+    try:
+        return data.decode(codec)
+    except UnicodeError:
+        if codec.startswith("iso2022_jp") and data.isascii():
+            return decode_iso2022_jp(data, errors)
+        return data.decode(codec, errors)
 
 
 def _is_too_wide(codec: str, data: bytes) -> bool:
@@ -84,8 +118,8 @@ def _guess(data: bytes) -> str:
 
 def find_codec(charset: str) -> str | None:
     """The Python codec for a charset label of a mail, or None if there is none to trust."""
-    name = charset.partition("(")[0].strip().lower().replace("-", "_").replace(" ", "_")
-    return _CHARSETS.get(name) or _CHARSETS.get(name.removeprefix("x_"))
+    name = charset.partition("(")[0].lower().translate(_SEPARATORS)
+    return _CHARSETS.get(name) or _CHARSETS.get(name.removeprefix("x"))
 
 
 def clean(text: str) -> str:

@@ -40,6 +40,82 @@ def test_a_body_that_is_cut_in_a_character_has_no_wrong_charset(
     assert (message.defects, message.truncated) == (defects, ("body_text",))
 
 
+ALIASES = [
+    ("windows-874", "cp874", "ไทย"),
+    ("iso-8859-8-i", "iso8859_8", "שלום"),
+    ("ISO-8859-8-E", "iso8859_8", "שלום"),
+    ("windows-31j", "cp932", "①日本"),
+    ("csWindows31J", "cp932", "①日本"),
+    ("cp-1252", "cp1252", "Grüße"),
+    ("cp-1251", "cp1251", "Привет"),
+    ("iso88591", "cp1252", "Grüße"),
+    ("iso88592", "iso8859_2", "Żółw"),
+    ("windows-949", "cp949", "한국"),
+    ("windows-936", "gb18030", "中国"),
+    ("gb_2312-80", "gb18030", "中国"),
+    ("x-gbk", "gb18030", "中国"),
+    ("x-mac-ce", "mac_latin2", "Żółw"),
+    ("x-mac-cyrillic", "mac_cyrillic", "Привет"),
+    ("unicode-1-1-utf-8", "utf-8", "Grüße"),
+    ("utf8mb4", "utf-8", "Grüße"),
+    ("cp50220", "iso2022_jp", "日本"),
+    ("cp50221", "iso2022_jp", "日本"),
+]
+
+
+@pytest.mark.parametrize(("charset", "codec", "text"), ALIASES)
+def test_a_charset_has_many_names(charset: str, codec: str, text: str) -> None:
+    head = f"Content-Type: text/plain; charset={charset}\r\n\r\n".encode()
+    message = parse(head + text.encode(codec))
+    assert message.body_text == text
+    assert message.defects == ()
+
+
+DECLARED = {
+    "meta": (b"<meta charset=koi8-r>", "koi8-r", "Привет"),
+    "meta of HTML 4": (
+        b'<META http-equiv="Content-Type" content="text/html; charset=KOI8-R">', "koi8-r", "Привет"
+    ),
+    "ISO-2022-JP": (b"<meta charset='iso-2022-jp'>", "iso2022_jp", "日本"),
+    "UTF-8 whatever it says": (b"<meta charset=koi8-r>", "utf-8", "Grüße"),
+    "none": (b"<meta name=charset>", "cp1252", "Grüße"),
+    "too late": (b" " * 1024 + b"<meta charset=koi8-r>", "cp1252", "Grüße"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("head", "codec", "text"), DECLARED.values(), ids=DECLARED)
+def test_html_may_name_its_charset(head: bytes, codec: str, text: str) -> None:
+    html = b"<html><head>" + head + b"</head><body>" + text.encode(codec)
+    message = parse(b"Content-Type: text/html\r\n\r\n" + html)
+    assert message.body_text == text
+    assert message.defects == ()
+
+
+JAPANESE = {
+    "JIS": (b"\x1b$B$3$s\x1b(B a", "こん a", ()),
+    "letters of Windows": (b"\x1b$B-!-j\x1b(B a\x1b(I1\x1b(B", "①㈱ aｱ", ()),
+    "older": (b"\x1b$@-!\x1b(J", "①", ()),
+    "half a character": (b"\x1b$B-!-\x1b(B", "①", ()),
+    "a line break": (b"\x1b$B-!\r\na", "①\na", ()),
+    "no letters": (b"\x1b$B~~\x1b(Ba", "\ufffd\ufffda", ("charset_wrong",)),
+    "bytes above 127": (b"\x1b$B\xff\xff\x1b(Ba", "\ufffd\ufffda", ("charset_wrong",)),
+}
+
+
+@pytest.mark.parametrize(("data", "text", "defects"), JAPANESE.values(), ids=JAPANESE)
+def test_japanese_as_windows_writes_it(data: bytes, text: str, defects: tuple[str, ...]) -> None:
+    message = parse(b"Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n" + data)
+    assert message.body_text == text
+    assert message.defects == defects
+
+
+def test_the_header_counts_before_html() -> None:
+    message = parse(
+        b"Content-Type: text/html; charset=cp1252\r\n\r\n<meta charset=koi8-r>Gr\xfc\xdfe"
+    )
+    assert message.body_text == "Grüße"
+
+
 ENCODINGS = {
     "none": (b"", b"=C3", None),
     "7bit": (b"7BIT", b"=C3", None),
