@@ -31,6 +31,7 @@ _FIELD = re.compile(rb"(" + _NAME + rb")" + FIELD_VALUE)
 _WHOLE_FIELD = re.compile(rb"(" + _NAME + rb")[ \t]*+:" + _LINES + rb"\n?+")
 # The line feed in front lets the search leap from line to line: 3 µs instead of 13.
 _SHOWN_FIELD = re.compile(rb"\n(message-id|subject|from)" + FIELD_VALUE, re.IGNORECASE)
+_MAILBOX_LINE = re.compile(rb"From [ \t]*+[^:\s][^\n]*+\n")
 _EMPTY_LINE = re.compile(rb"(\A|\n)\r?\n")
 _RECEIVED = re.compile(rb"\nreceived[ \t]*+:", re.IGNORECASE)
 
@@ -48,7 +49,8 @@ class HeaderSummary:
 
 def summarize(raw: bytes) -> HeaderSummary:
     """The summary of a message, from at most its first `MAX_BLOCK_OCTETS`."""
-    block = b"\n" + raw[: find_block_end(raw, 0)]
+    start = find_block_start(raw)
+    block = b"\n" + raw[start : find_block_end(raw, start)]
     first = index_fields(_SHOWN_FIELD.findall(block))
     return HeaderSummary(
         internet_message_id=decode_header(first.get(b"message-id", b""))[:MAX_MESSAGE_ID_LENGTH],
@@ -67,6 +69,14 @@ def find_empty_line(raw: bytes) -> int:
     before it; the length of a message that has none."""
     found = _EMPTY_LINE.search(raw)
     return found.end(1) if found else len(raw)
+
+
+def find_block_start(raw: bytes) -> int:
+    """Where the fields of a message begin: behind the line that a mailbox file has put before them
+    (RFC 4155), and some programs send.
+    """
+    line = _MAILBOX_LINE.match(raw)
+    return line.end() if line else 0
 
 
 def find_block_end(raw: bytes, start: int) -> int:

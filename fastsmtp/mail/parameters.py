@@ -69,7 +69,9 @@ def _split_main(value: bytes) -> tuple[str, bytes]:
 def _add(name: str, content: bytes, plain: dict[str, str], extended: dict[str, _Segments]) -> None:
     parts = _EXTENDED.fullmatch(name) if "*" in name else None
     if parts is None:
-        plain.setdefault(name, decode_header(content))
+        # A boundary may look like an encoded word and is none: it is compared as it stands.
+        decode = decode_text if name == "boundary" else decode_header
+        plain.setdefault(name, decode(content))
     else:
         segments = extended.setdefault(parts[1], {})
         segments.setdefault(int(parts[2] or 0), (content, bool(parts[3])))

@@ -6,6 +6,7 @@ anything else in a mail.
 import re
 
 from fastsmtp.mail.headers import FIELD_VALUE, Fields, index_fields
+from fastsmtp.mail.notes import Notes
 
 PART_FIELDS = (
     b"content-type",
@@ -25,10 +26,10 @@ def split_part_fields(raw: bytes, start: int, end: int) -> Fields:
 
 
 class PartFields:
-    """Takes what tells how to read a part; `has_cut` says whether a limit cut any of it."""
+    """Takes what tells how to read a part, and notes where the limit cut it."""
 
-    def __init__(self) -> None:
-        self.has_cut = False
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
         self._room = MAX_OCTETS
 
     def take(self, fields: Fields) -> dict[bytes, bytes]:
@@ -38,7 +39,8 @@ class PartFields:
         octets = sum(map(len, taken.values()))
         if octets > self._room:
             most = max(self._room // len(PART_FIELDS), LEAST_OCTETS)
-            self.has_cut |= any(len(value) > most for value in taken.values())
+            if any(len(value) > most for value in taken.values()):
+                self._notes.defects["part_headers_too_large"] = None
             taken = {name: value[:most] for name, value in taken.items()}
         self._room = max(0, self._room - octets)
         return taken

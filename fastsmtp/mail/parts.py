@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from os.path import commonprefix
 from typing import NamedTuple
 
-from fastsmtp.mail.headers import MAX_BLOCK_OCTETS, Fields, bound_fields, find_block_end
+from fastsmtp.mail.headers import (
+    MAX_BLOCK_OCTETS,
+    Fields,
+    bound_fields,
+    find_block_end,
+    find_block_start,
+)
 from fastsmtp.mail.notes import Notes
 from fastsmtp.mail.parameters import parse_parameters
 from fastsmtp.mail.part import Part, is_content_type
@@ -40,14 +46,10 @@ class SplitMessage:
 
 def split_message(raw: bytes) -> SplitMessage:
     """Never raises. What is too deep or too much for the limits stays together as one leaf."""
-    splitter = _Splitter(raw)
-    splitter.run()
+    run = _Splitter(raw)
+    run.split()
     return SplitMessage(
-        splitter.root_fields,
-        splitter.leaves,
-        splitter.notes,
-        splitter.is_header_whole,
-        splitter.has_all_fields,
+        run.root_fields, run.leaves, run.notes, run.is_header_whole, run.has_all_fields
     )
 
 
@@ -74,13 +76,13 @@ class _Splitter:
         self.notes = Notes()
         self._open: dict[bytes, _Multipart] = {}  # by boundary, the innermost last
         self._leaf: Part | None = None  # where we are, if that is inside of a leaf
-        self._part_fields = PartFields()
+        self._part_fields = PartFields(self.notes)
         self._entered = 0
         self._looks = 0
         self._prefix = b""  # of the delimiters of all that is open
 
-    def run(self) -> None:
-        position = self._enter(0)
+    def split(self) -> None:
+        position = self._enter(find_block_start(self.raw))
         while delimiter := self._find_delimiter(position):
             if self._entered >= MAX_PARTS:
                 self.notes.defects["too_many_parts"] = None
@@ -116,11 +118,8 @@ class _Splitter:
             fields = self.root_fields
         else:
             fields = split_part_fields(self.raw, start, end)
-        header = self._part_fields.take(fields)
-        if self._part_fields.has_cut:
-            problems.append("part_headers_too_large")
         self.notes.defects.update(dict.fromkeys(problems))
-        self._begin(header, body)
+        self._begin(self._part_fields.take(fields), body)
         return body
 
     def _begin(self, header: dict[bytes, bytes], start: int) -> None:

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 _PIECES = [
+    b"From a@example.org Mon Jan  6\r\n",
     b"From: a@example.org\r\n",
     b"Subject: =?utf-8?q?=C3=BC?=\r\n",
     b"Message-ID: <a@example.org>\r\n",

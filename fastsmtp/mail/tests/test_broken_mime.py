@@ -43,6 +43,17 @@ BROKEN = {
         "text\n",
         [],
     ),
+    "boundary like an encoded word": (
+        b'Content-Type: multipart/mixed; boundary="=?utf-8?q?b?="\r\n\r\n'
+        b"--=?utf-8?q?b?=\r\n\r\ntext\r\n--=?utf-8?q?b?=--",
+        "text",
+        [],
+    ),
+    "line of a mailbox file": (
+        b"From ada@example.org Mon Jan  6 10:00:00 2025\r\nContent-Type: text/html\r\n\r\n<p>text",
+        "text",
+        [],
+    ),
     "boundary repeated inside": (
         MIXED + b"--x\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\ntext\r\n--x--",
         "text",

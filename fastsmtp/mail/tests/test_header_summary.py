@@ -22,6 +22,15 @@ def test_the_summary_is_decoded() -> None:
     )
 
 
+def test_the_line_of_a_mailbox_file_is_passed_over() -> None:
+    line = b"From ada@example.org Mon Jan  6 10:00:00 2025\r\n"
+    assert summarize(line + MAIL) == summarize(MAIL)
+    assert parse(line + MAIL).headers == parse(MAIL).headers
+    assert summarize(b"From : b@example.org\r\n" + MAIL).from_address == "b@example.org"
+    assert summarize(b"X: y\r\n" + line + MAIL) == HeaderSummary("", "", "")
+    assert summarize(line + line + MAIL) == HeaderSummary("", "", "")
+
+
 @pytest.mark.parametrize("raw", [b"", b"\r\n", b"no header\r\nSubject: x\r\n", b"\0", b"a: b"])
 def test_what_is_missing_is_empty(raw: bytes) -> None:
     assert summarize(raw) == HeaderSummary("", "", "")
