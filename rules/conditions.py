@@ -29,11 +29,13 @@ OPERATORS = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Holds when the answer is yes for any text of the field, or, negated, for none."""
+    """Holds when the answer is yes for any text of the field, or, negated, for none. What it says
+    `is_of_message` if it is the same for all recipients."""
 
     reader: Reader
     question: Question
     is_negated: bool
+    is_of_message: bool
 
     def look(self, view: View) -> Texts:
         """What it looks at, as it compares it. Raises CannotEvaluate."""
@@ -70,15 +72,15 @@ def compile_condition(
     operator = _NEGATIONS.get(operator, _SYNONYMS.get(operator, operator))
     if operator == "exists":
         question = IS_TRUE if source.kind is Kind.FLAG else EXISTS
-        return Condition(source.read, question, is_negated)
+        return Condition(source.read, question, is_negated, source.is_of_message)
     if not value:
         if operator == "equals" and source.kind in (Kind.TEXT, Kind.HEADER):
             # Empty or not there: the opposite of `exists`.
-            return Condition(source.read, EXISTS, not is_negated)
+            return Condition(source.read, EXISTS, not is_negated, source.is_of_message)
         raise InvalidCondition("value", f"{operator} needs a value")
     question = compile_question(source.kind, operator, value, case_sensitive)
     reader = source.read_exact if operator in ("equals", "in") else source.read
-    return Condition(reader, question, is_negated)
+    return Condition(reader, question, is_negated, source.is_of_message)
 
 
 def _find(field: str) -> Field:

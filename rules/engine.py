@@ -5,9 +5,10 @@ The semantics are written down, with a table of cases, in docs/rules.md.
 
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from rules.conditions import Condition, compile_condition
 from rules.facts import Action, CannotEvaluate, Facts, Verdict
@@ -19,10 +20,10 @@ log = logging.getLogger(__name__)
 _SEVERITY = {Action.FORWARD: 0, Action.QUARANTINE: 1, Action.DROP: 2}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class CompiledRule:
     """`name` is how a reason and a trace call it; `condition` is an error where a rule that was
-    stored before its words were checked does not compile."""
+    stored before its words were checked does not compile. Each is equal to itself only."""
 
     id: uuid.UUID
     name: str
@@ -31,6 +32,10 @@ class CompiledRule:
     tags: tuple[str, ...] = ()
     webhook_url_override: str = ""
     preserve_raw: bool = False
+
+    @property
+    def is_of_message(self) -> bool:
+        return isinstance(self.condition, InvalidCondition) or self.condition.is_of_message
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +65,9 @@ class Step:
     error: str = ""
 
 
+type Try = Callable[[CompiledRule], Step]
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     verdict: Verdict
@@ -72,10 +80,22 @@ class Evaluation:
 
 def evaluate(rulesets: Sequence[CompiledRuleSet], facts: Facts) -> Evaluation:
     """`rulesets` come in the order in which they are asked. Raises the outages of `facts`."""
-    if not rulesets:
-        return Evaluation(Verdict())
-    view = View(facts)
-    trace = tuple(step for ruleset in rulesets for step in _ask(ruleset, view))
+    return next(evaluate_each(rulesets, [facts]))
+
+
+def evaluate_each(
+    rulesets: Sequence[CompiledRuleSet], recipients: Sequence[Facts]
+) -> Iterator[Evaluation]:
+    """For each recipient of one message, whose facts differ in nothing else: what does not depend
+    on the recipient is read and answered once. Raises the outages of the facts."""
+    views = [View(facts) for facts in recipients]
+    try_once = cache(lambda rule: _try(rule, views[0]))
+    for view in views:
+        yield _evaluate(rulesets, view, try_once)
+
+
+def _evaluate(rulesets: Sequence[CompiledRuleSet], view: View, try_once: Try) -> Evaluation:
+    trace = tuple(step for ruleset in rulesets for step in _ask(ruleset, view, try_once))
     matches = [step.rule for step in trace if step.result is Result.MATCHED]
     return Evaluation(_decide(matches, tuple(view.tags)), trace)
 
@@ -91,13 +111,13 @@ def compile_or_keep_error(
         return error
 
 
-def _ask(ruleset: CompiledRuleSet, view: View) -> Iterator[Step]:
+def _ask(ruleset: CompiledRuleSet, view: View, try_once: Try) -> Iterator[Step]:
     is_over = False
     for rule in ruleset.rules:
         if is_over:
             yield Step(rule, Result.SKIPPED)
             continue
-        step = _try(rule, view)
+        step = try_once(rule) if rule.is_of_message else _try(rule, view)
         if step.result is Result.MATCHED:
             view.tags.update(dict.fromkeys(rule.tags))
             is_over = ruleset.stop_on_match

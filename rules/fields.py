@@ -37,11 +37,13 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`read_exact` is what `equals`, `not_equals` and `in` compare with."""
+    """`read_exact` is what `equals`, `not_equals` and `in` compare with; `is_of_message` tells
+    whether all recipients of a message see the same."""
 
     kind: Kind
     read: Reader
     read_exact: Reader
+    is_of_message: bool = True
 
 
 def find_field(name: str) -> Field:
@@ -190,6 +192,10 @@ def _field(kind: Kind, read: Reader) -> Field:
     return Field(kind, read, read)
 
 
+def _of_recipient(read: Reader) -> Field:
+    return Field(Kind.TEXT, read, read, is_of_message=False)
+
+
 _FIELDS = {
     "from": _text(_from, _from_address),
     "to": _text(_header("to"), _mailboxes_of("to")),
@@ -197,8 +203,8 @@ _FIELDS = {
     "subject": _text(_subject),
     "body": _text(_body),
     "envelope_from": _text(_address(lambda facts: facts.envelope_from)),
-    "recipient": _text(_address(lambda facts: facts.recipient)),
-    "recipient_tag": _text(_tag_of_recipient),
+    "recipient": _of_recipient(_address(lambda facts: facts.recipient)),
+    "recipient_tag": _of_recipient(_tag_of_recipient),
     "has_attachment": _field(Kind.FLAG, _has_attachment),
     "has_attachments": _field(Kind.FLAG, _has_attachment),
     "attachment_count": _field(Kind.NUMBER, _attachment_count),
@@ -210,5 +216,5 @@ _FIELDS = {
     "dkim_domain": _text(_address(lambda facts: facts.dkim_domain)),
     "spf_result": _text(lambda view: Texts((view.facts.spf_result,))),
     "spf_domain": _text(_address(lambda facts: facts.spf_domain)),
-    "tags": _text(read_tags),
+    "tags": _of_recipient(read_tags),
 }

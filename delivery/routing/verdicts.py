@@ -5,7 +5,7 @@ those of all small messages together then, of a large one when its turn comes.
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -16,7 +16,7 @@ from delivery.models import Message
 from delivery.models.message import SMALL
 from delivery.routing.unrouted import Unrouted
 from fastsmtp.mail.message import ParsedMessage
-from rules.engine import Step, evaluate
+from rules.engine import Step, evaluate_each
 from rules.facts import Action, CannotEvaluate, Facts, Verdict
 from rules.loading import RuleCache, RuleSets
 
@@ -40,23 +40,23 @@ def decide(messages: Sequence[Unrouted]) -> Decisions:
     rulesets = _rules.of_domains({message.domain_id for message in messages})
     stored = _Stored([message for message in messages if rulesets[message.domain_id]])
     return {
-        message.id: dict(_decide(message, rulesets[message.domain_id], stored))
-        for message in messages
+        message.id: _decide(message, rulesets[message.domain_id], stored) for message in messages
     }
 
 
-def _decide(
-    message: Unrouted, rulesets: RuleSets, stored: "_Stored"
-) -> Iterator[tuple[str, Decision]]:
+def _decide(message: Unrouted, rulesets: RuleSets, stored: "_Stored") -> Mapping[str, Decision]:
+    addresses = [address for address, _ in message.rcpt_to]
+    if message.refusal:
+        refused = Decision(Verdict(action=Action.DROP, reason=message.refusal))
+        return dict.fromkeys(addresses, refused)
+    if not rulesets:
+        return dict.fromkeys(addresses, Decision(Verdict()))
     read = cache(lambda: stored.read_mail(message.id))  # for all its recipients, and no longer
-    for address, _ in message.rcpt_to:
-        if message.refusal:
-            yield address, Decision(Verdict(action=Action.DROP, reason=message.refusal))
-        elif not rulesets:
-            yield address, Decision(Verdict())
-        else:
-            evaluation = evaluate(rulesets, facts_of(message, address, read))
-            yield address, Decision(evaluation.verdict, tuple(evaluation.errors))
+    facts = [facts_of(message, address, read) for address in addresses]
+    return {
+        address: Decision(evaluation.verdict, tuple(evaluation.errors))
+        for address, evaluation in zip(addresses, evaluate_each(rulesets, facts), strict=True)
+    }
 
 
 class _Stored:
