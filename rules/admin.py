@@ -45,9 +45,21 @@ class RuleForm(forms.ModelForm):
         }
 
 
+class RuleFormSet(forms.BaseInlineFormSet):
+    """Rules that are saved together are counted together."""
+
+    def clean(self) -> None:
+        super().clean()
+        added = [form for form in self.extra_forms if form.has_changed()]
+        growth = len(added) - len(self.deleted_forms)
+        if growth > 0 and not any(self.errors):
+            self.instance.check_room(growth)
+
+
 class RuleInline(StackedInline):
     model = Rule
     form = RuleForm
+    formset = RuleFormSet
     extra = 0
     fields = [
         ("order", "field", "operator", "value", "case_sensitive"),

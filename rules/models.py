@@ -1,8 +1,9 @@
 import re
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
+from django.db.models import Q
 
 from accounts.models import DirectoryEntry, Domain
 from fastsmtp.archive import find_archive_warnings
@@ -11,6 +12,7 @@ from rules.conditions import compile_condition
 from rules.values import InvalidCondition
 
 MAX_TAGS = 20  # of one rule
+MAX_ENABLED_RULES = 1_000  # of a domain: ordinary ones take 3 ms of a mail of 4 KB
 
 _TAG = re.compile(r"[^\s,](?:[^,]{0,62}[^\s,])?")
 
@@ -47,6 +49,25 @@ class RuleSet(DirectoryEntry):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        if not RuleSet.objects.filter(pk=self.pk, is_enabled=True).exists():
+            self.check_room()
+
+    def check_room(self, added: int = 0) -> None:
+        """Whether its domain has room for its rules and so many more. Raises ValidationError.
+
+        Counted without a lock: those who save at the same moment may together exceed the limit.
+        """
+        if not self.is_enabled:
+            return
+        others = Q(ruleset__domain=self.domain_id, ruleset__is_enabled=True)
+        if Rule.objects.filter(Q(ruleset=self.pk) | others).count() + added > MAX_ENABLED_RULES:
+            raise ValidationError(
+                f"a domain has at most {MAX_ENABLED_RULES:,} enabled rules;"
+                " delete some or disable a rule set",
+                code="too_many_rules",
+            )
 
 
 class Rule(DirectoryEntry):
@@ -99,6 +120,7 @@ class Rule(DirectoryEntry):
             ("value", self._check_condition),
             ("add_tags", self._check_tags),
             ("webhook_url_override", self._check_override),
+            (NON_FIELD_ERRORS, self._check_room),
         ):
             try:
                 check()
@@ -134,3 +156,7 @@ class Rule(DirectoryEntry):
         warning = validate_webhook_url(self.webhook_url_override)
         if warning:
             self.warnings += (warning,)
+
+    def _check_room(self) -> None:
+        if self._state.adding:
+            self.ruleset.check_room(added=1)
