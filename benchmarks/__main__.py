@@ -22,11 +22,12 @@ from benchmarks.reading import run_reading
 from benchmarks.references import measure_accept_rate, measure_commit_rate
 from benchmarks.report import Report
 from benchmarks.results import Case, CaseResult
+from benchmarks.rules import run_rules
 from harness.processes import ProcessFailed
 from harness.servers import ServerNotFound
 from harness.stack import CommandFailed
 
-PARTS = ["floods", "edge", "idle", "reading", "isolation", "backlog"]
+PARTS = ["floods", "edge", "idle", "reading", "rules", "isolation", "backlog"]
 QUICK = {"size": [4096], "connections": [10], "endpoints": [1], "seconds": 3.0}
 
 
@@ -49,6 +50,10 @@ def main() -> None:
         if "reading" in arguments.only:
             line = ProgressLine("reading mail")
             report.reading += run_reading(line)
+            line.finish("done")
+        if "rules" in arguments.only:
+            line = ProgressLine("asking rules")
+            report.rules += run_rules(line)
             line.finish("done")
         if "isolation" in arguments.only:
             for database in arguments.database:
@@ -88,9 +93,9 @@ def _parse() -> argparse.Namespace:
         nargs="+",
         choices=PARTS,
         help="floods: mail that is not verified, in many shapes; edge: DKIM, SPF and dead name"
-        " servers; idle: thousands of idle connections; reading: the parser alone; isolation:"
-        " healthy endpoints beside trouble; backlog: how fast it is worked off; default: all, with"
-        " --quick floods",
+        " servers; idle: thousands of idle connections; reading: the parser alone; rules:"
+        " their engine alone; isolation: healthy endpoints beside trouble; backlog: how fast it is"
+        " worked off; default: all, with --quick floods",
     )
     parser.add_argument("--backlog", type=int, default=20_000, help="mails that wait")
     parser.add_argument("--rows", type=int, default=1_000_000, help="due rows to find some in")

@@ -13,6 +13,7 @@ from benchmarks.isolation import IsolationResult
 from benchmarks.isolation_report import render_backlog, render_due, render_isolation
 from benchmarks.reading import ReadingResult
 from benchmarks.results import CaseResult
+from benchmarks.rules import RulesResult, render_rules
 from benchmarks.table import align, show_latency, show_number, show_size
 
 LEGEND = """\
@@ -32,6 +33,7 @@ class Report:
     edge: list[EdgeResult] = field(default_factory=list)
     idle: list[IdleResult] = field(default_factory=list)
     reading: list[ReadingResult] = field(default_factory=list)
+    rules: list[RulesResult] = field(default_factory=list)
     isolation: list[IsolationResult] = field(default_factory=list)
     backlog: list[BacklogResult] = field(default_factory=list)
     due: list[DueResult] = field(default_factory=list)
@@ -42,6 +44,7 @@ class Report:
             render_edge(self.edge),
             render_idle(self.idle),
             self._render_reading(),
+            render_rules(self.rules),
             render_isolation(self.isolation),
             render_backlog(self.backlog),
             render_due(self.due),
@@ -93,6 +96,7 @@ class Report:
             "references": {"accept_rates": accepts, "commit_rates": self.commit_rates},
             "edge": [{**asdict(result), "ratio": result.dead.ratio} for result in self.edge],
             "reading": [asdict(result) for result in self.reading],
+            "rules": [asdict(result) for result in self.rules],
             "isolation": [asdict(result) for result in self.isolation],
             "backlog": [asdict(result) for result in self.backlog],
             "due": [asdict(result) for result in self.due],
