@@ -18,6 +18,7 @@ from django.db.models import Case, F, When
 from django.utils import timezone
 
 from delivery import jobs
+from delivery.courier.loading import load_jobs
 from delivery.courier.suspicion import prolong
 from delivery.jobs import Job, Target
 from delivery.lanes import lanes
@@ -78,7 +79,7 @@ def claim(
     counts = Counter(item.endpoint_id for item in due)
     claimed.dry = {id for id in slots if id not in claimed.closed}
     claimed.dry -= {id for id, limit in limits.items() if counts[id] >= limit}
-    claimed.jobs = jobs.load([item.id for item in due], targets, claim_id, ends)
+    claimed.jobs = load_jobs([item.id for item in due], targets, claim_id, ends)
     return claimed
 
 

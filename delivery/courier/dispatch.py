@@ -5,10 +5,17 @@ each, so an endpoint that hangs fills its own slots and nobody else's.
 """
 
 import asyncio
+import logging
+import uuid
 from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
 from delivery.courier.calls import Caller
+from delivery.courier.claims import Claimed
 from delivery.courier.database_threads import DatabaseThreads
 from delivery.courier.hunger import Hunger
 from delivery.courier.lane_run import LaneRun
@@ -18,7 +25,10 @@ from delivery.courier.wakes import Wakes
 from delivery.jobs import Job
 from fastsmtp.crash import crash_point
 
+log = logging.getLogger(__name__)
+
 MAX_CALLS = 2048  # of this process: under way and claimed ahead; fewer with large messages
+BARRED = 60.0  # seconds until a lane of which nothing can be claimed is tried again
 
 
 class Dispatch:
@@ -58,23 +68,48 @@ class Dispatch:
                 call.cancel()  # its claim runs out, and it is made again
 
     async def step(self) -> None:
-        """One claim, once there is something to claim. Raises DatabaseError."""
+        """One claim, once there is something to claim. Raises OperationalError and
+        InterfaceError."""
         await self._wakes.work.wait()
         # After an outage claims may have run out whose answers wait to be recorded here.
         await self._recording.on_time.wait()
         slots = self._hunger.to_claim(MAX_CALLS - self._hunger.held)
-        if not slots:
+        if slots:
+            await self._claim(slots)
+        else:
             self._wakes.work.clear()
-            return
+
+    async def _claim(self, slots: Mapping[uuid.UUID, int]) -> None:
+        """What cannot be claimed of one lane must not stop the others: they go without it."""
         wakes = self._hunger.wakes(slots)
-        claimed = await self._database.run(
-            "claim",
-            self._watch.claim,
-            slots,
-            timeout=self._timeout,
-            # After an outage their answers may be about to be recorded, by another process.
-            takes_lost=not self._database.is_in_aftermath,
-        )
+        try:
+            claimed = await self._database.run(
+                "claim",
+                self._watch.claim,
+                slots,
+                timeout=self._timeout,
+                # After an outage their answers may be about to be recorded, by another process.
+                takes_lost=not self._database.is_in_aftermath,
+            )
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            if len(slots) == 1:
+                self._bar(*slots)
+            else:
+                for endpoint_id, wish in slots.items():
+                    await self._claim({endpoint_id: wish})
+        else:
+            self._begin(claimed, slots, wakes)
+
+    def _bar(self, endpoint_id: uuid.UUID) -> None:
+        log.exception("endpoint %s: nothing can be claimed of it", endpoint_id)
+        self._hunger.bar(endpoint_id, BARRED)
+        self._wakes.at(endpoint_id, timezone.now() + timedelta(seconds=BARRED))
+
+    def _begin(
+        self, claimed: Claimed, slots: Mapping[uuid.UUID, int], wakes: Mapping[uuid.UUID, int]
+    ) -> None:
         counts = Counter(job.endpoint_id for job in claimed.jobs)
         for job in claimed.jobs:
             self._hunger.hold(job)

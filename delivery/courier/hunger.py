@@ -60,6 +60,12 @@ class Hunger:
             lane.idle_since = time.monotonic()
             self._tenant(lane).queue.pop(endpoint_id, None)
 
+    def bar(self, endpoint_id: uuid.UUID, seconds: float) -> None:
+        """Nothing is claimed of it for so long, whoever wakes it."""
+        lane = self._lanes[endpoint_id]
+        lane.barred_until = time.monotonic() + seconds
+        self._tenant(lane).queue.pop(endpoint_id, None)
+
     # --- getting ---
 
     def to_claim(self, free: int) -> dict[uuid.UUID, int]:
@@ -156,7 +162,7 @@ class Hunger:
         return self._tenants.setdefault(lane.domain, Tenant())
 
     def _queue_up(self, endpoint_id: uuid.UUID, lane: LaneRun) -> None:
-        if lane.is_hungry and lane.room > 0:
+        if lane.is_hungry and lane.room > 0 and lane.barred_until <= time.monotonic():
             tenant = self._tenant(lane)
             tenant.queue.setdefault(endpoint_id, lane)
             self._queue.setdefault(lane.domain, tenant)

@@ -24,6 +24,7 @@ class LaneRun:
     is_hungry: bool = False  # it may have something due
     wakes: int = 0
     idle_since: float = 0.0
+    barred_until: float = 0.0
 
     @property
     def is_idle(self) -> bool:
