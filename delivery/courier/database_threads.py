@@ -31,6 +31,10 @@ class DatabaseThreads:
         """Whether the database was away just now: others may have much to catch up with."""
         return time.monotonic() - self._failed_at < AFTERMATH
 
+    def begin_aftermath(self) -> None:
+        """The database was as good as away, and nothing has failed."""
+        self._failed_at = time.monotonic()
+
     def close(self) -> None:
         """Waits for what is under way."""
         for thread in self._threads.values():
@@ -45,7 +49,7 @@ class DatabaseThreads:
                 with unit_of_work():
                     return function(*args, **kwargs)
             except (OperationalError, InterfaceError):
-                self._failed_at = time.monotonic()
+                self.begin_aftermath()
                 raise
 
         return await asyncio.get_running_loop().run_in_executor(self._threads[thread], work)

@@ -16,6 +16,8 @@ from delivery.outcome import Outcome
 log = logging.getLogger(__name__)
 
 RECORD_INTERVAL = 0.008  # seconds in which outcomes gather
+LATE = 5.0  # seconds of one recording after which nothing is claimed until it is done
+MANY = 2048  # outcomes that wait; the same
 
 
 class Recording:
@@ -30,12 +32,16 @@ class Recording:
         self._has_more = asyncio.Event()
         self._may_hold_up = True
         self._is_closed = False
-        self.on_time = asyncio.Event()  # cleared while outcomes wait for a database that is away
+        # Cleared while outcomes wait for a database that is away, or that lets us wait: claims run
+        # out meanwhile, and would be made again.
+        self.on_time = asyncio.Event()
         self.on_time.set()
 
     def add(self, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
         self._has_more.set()
+        if len(self._outcomes) > MANY:
+            self._hold_up()
 
     def give_back(self, jobs: Iterable[Job]) -> None:
         """They were claimed, and are not called."""
@@ -60,16 +66,35 @@ class Recording:
         await self._has_more.wait()
         await asyncio.sleep(RECORD_INTERVAL)
         self._has_more.clear()
+        loop = asyncio.get_running_loop()
+        begun_at = loop.time()
+        late = loop.call_later(LATE, self._be_late)
+        try:
+            await self._write()
+        finally:
+            late.cancel()
+            if loop.time() - begun_at >= LATE:
+                self._database.begin_aftermath()
+            if not self._outcomes:  # what came in meanwhile is written first
+                self.on_time.set()
+
+    def _be_late(self) -> None:
+        log.warning("outcomes wait for the database for %g s; nothing is claimed meanwhile", LATE)
+        self._hold_up()
+
+    def _hold_up(self) -> None:
+        if self._may_hold_up:
+            self.on_time.clear()
+
+    async def _write(self) -> None:
         outcomes, self._outcomes = self._outcomes, []
         try:
             await self._record(outcomes)
         except (OperationalError, InterfaceError):
             self._outcomes = outcomes + self._outcomes
-            if self._may_hold_up:
-                self.on_time.clear()
+            self._hold_up()
             self._has_more.set()
             raise
-        self.on_time.set()
         await self._release()
 
     async def _record(self, outcomes: list[Outcome]) -> None:

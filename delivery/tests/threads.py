@@ -34,7 +34,7 @@ def run_into[T](change: Callable[[], object], then: Callable[[], T]) -> T:
         with transaction.atomic():
             change()
             has_changed.set()
-            wait_until(_somebody_waits, timeout=20)
+            wait_until(somebody_waits, timeout=20)
 
     def follow() -> None:
         has_changed.wait(20)
@@ -44,7 +44,7 @@ def run_into[T](change: Callable[[], object], then: Callable[[], T]) -> T:
     return results[0]
 
 
-def _somebody_waits() -> bool:
+def somebody_waits() -> bool:
     """For a row that another transaction has locked."""
     statement = {
         "postgresql": """SELECT count(*) FROM pg_stat_activity
