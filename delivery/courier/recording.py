@@ -8,6 +8,7 @@ from django.db import InterfaceError, OperationalError
 
 from delivery.courier import claims, recorder
 from delivery.courier.database_threads import DatabaseThreads
+from delivery.courier.unwritable import record_in_part
 from delivery.courier.wakes import Wakes
 from delivery.jobs import Job
 from delivery.lanes.schedule import Schedule
@@ -104,13 +105,16 @@ class Recording:
             settled = await self._database.run("record", recorder.record, outcomes, self._schedule)
         except (OperationalError, InterfaceError):
             raise
-        except Exception:
-            if len(outcomes) == 1:
-                log.exception("delivery %s: outcome not recorded", outcomes[0].job.delivery_id)
+        except Exception as error:
+            if len(outcomes) > 1:
+                for outcome in outcomes:  # one bad row must not keep the others from being recorded
+                    await self._record([outcome])
                 return
-            for outcome in outcomes:  # one bad row must not keep the others from being recorded
-                await self._record([outcome])
-            return
+            [outcome] = outcomes
+            log.exception("delivery %s: outcome not recorded", outcome.job.delivery_id)
+            settled = await self._database.run(
+                "record", record_in_part, outcome, error, self._schedule
+            )
         for item in settled:
             if item.due_at is not None:
                 self._wakes.at(item.outcome.job.endpoint_id, item.due_at)
