@@ -1,7 +1,7 @@
 """What a delivery is after a call: the table of docs/flow.md as code."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from delivery.courier.suspicion import REHEARSAL_INTERVAL, REHEARSALS
 from delivery.lanes.answers import ABOUT_THE_MAIL, Kind
@@ -10,6 +10,9 @@ from delivery.models import Delivery
 from delivery.outcome import Outcome
 
 Status = Delivery.Status
+
+THROTTLES = 20  # of one mail, after which its tries count
+RECENTLY = timedelta(days=1)  # an endpoint that took a mail since is not throttling all of them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +50,8 @@ def settle(outcome: Outcome, schedule: Schedule) -> Settled:
                 tries=tries,
                 reason="the recipient was deleted",
             )
+        case Kind.THROTTLED if _is_throttled_alone(outcome):
+            return _settle_failure(outcome, schedule)
         case Kind.THROTTLED | Kind.GONE:
             # The try is given back. The lane, now paused or disabled, says when it goes on.
             return Settled(
@@ -83,6 +88,18 @@ def _settle_failure(outcome: Outcome, schedule: Schedule) -> Settled:
         status=Status.FAILED,
         tries=position,
         due_at=outcome.finished_at + jittered(wait or schedule.slow[-1]),
+    )
+
+
+def _is_throttled_alone(outcome: Outcome) -> bool:
+    """Whether this mail, and not the endpoint, gets "later" again and again: others are taken all
+    the time, and it would go on for ever. What a retry by hand began again counts as well."""
+    job = outcome.job
+    last_success_at = job.target.last_success_at
+    return (
+        job.attempts - job.tries >= THROTTLES  # tries that were given back
+        and last_success_at is not None
+        and last_success_at >= max(job.created_at, outcome.finished_at - RECENTLY)
     )
 
 

@@ -1,12 +1,14 @@
 """One mail that its receiver cannot digest does not pause the endpoint for the others."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from delivery.courier.courier import Courier
+from delivery.courier.settlement import THROTTLES
 from delivery.models import Attempt, Delivery, Lane, Recipient
 from delivery.tests.courier_steps import send, settled
 from delivery.tests.couriers import running_courier
@@ -77,6 +79,23 @@ def test_nor_does_it_when_it_is_the_only_mail_for_a_while(
     assert settled(bad.id, status=Status.EXHAUSTED).attempts == RETRIES + 1
     assert _pauses(logs) == []
     assert Lane.objects.get().state == Lane.State.ACTIVE
+
+
+def test_one_that_is_told_to_come_later_for_ever_is_given_up(
+    courier: Courier,
+    receiver: WebhookReceiver,
+    recipient: Recipient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("delivery.lanes.health.FIRST_PAUSE", timedelta(milliseconds=10))
+    receiver.choke_on(b"It does not.", 503)
+    bad = send(courier, recipient, raw=INDIGESTIBLE)
+    while not Delivery.objects.filter(message=bad, status=Status.EXHAUSTED).exists():
+        message = send(courier, recipient)
+        settled(message.deliveries.get().id, status=Status.DELIVERED)
+    delivery = bad.deliveries.get()
+    assert delivery.reason == "schedule"
+    assert delivery.attempts == THROTTLES + RETRIES + 1
 
 
 def test_two_of_them_without_any_other_are_an_endpoint_that_fails(

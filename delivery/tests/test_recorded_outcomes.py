@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from delivery.courier.recorder import record
+from delivery.courier.settlement import THROTTLES
 from delivery.courier.suspicion import REHEARSAL_INTERVAL, REHEARSALS
 from delivery.lanes.answers import OVERSIZE_FAILURES, Kind
 from delivery.lanes.schedule import JITTER, Schedule
@@ -131,6 +132,46 @@ def test_the_try_is_given_back_and_the_lane_holds_the_mail(
     claimed = claim_from(endpoint)
     assert claimed.jobs == []
     assert endpoint.id in claimed.closed
+
+
+class TestThrottledAgainAndAgain:
+    @pytest.fixture(autouse=True)
+    def _works_for_others(self, endpoint: Endpoint) -> None:
+        Lane.objects.update(last_success_at=timezone.now() + timedelta(minutes=1))
+
+    def test_the_mail_is_at_fault(self, recipient: Recipient, endpoint: Endpoint) -> None:
+        add_due(recipient, endpoint, tries=1, attempts=1 + THROTTLES)
+        record_one(claim_one(endpoint), Kind.THROTTLED)
+        delivery = Delivery.objects.get()
+        assert (delivery.status, delivery.tries) == (Status.FAILED, 2)
+        _assert_waits(delivery, SCHEDULE.fast[1])
+        assert Lane.objects.get().state == Lane.State.PAUSED
+
+    def test_and_given_up_in_the_end(self, recipient: Recipient, endpoint: Endpoint) -> None:
+        add_due(recipient, endpoint, tries=ALL, attempts=ALL + THROTTLES)
+        record_one(claim_one(endpoint), Kind.THROTTLED)
+        delivery = Delivery.objects.get()
+        assert (delivery.status, delivery.reason) == (Status.EXHAUSTED, "schedule")
+
+    def test_not_so_soon(self, recipient: Recipient, endpoint: Endpoint) -> None:
+        add_due(recipient, endpoint, tries=1, attempts=THROTTLES)
+        record_one(claim_one(endpoint), Kind.THROTTLED)
+        delivery = Delivery.objects.get()
+        assert (delivery.status, delivery.tries) == (Status.PENDING, 1)
+
+    @pytest.mark.parametrize("last_success", [None, -1.1, -0.5])  # days
+    def test_not_while_the_endpoint_takes_nothing(
+        self, recipient: Recipient, endpoint: Endpoint, last_success: float | None
+    ) -> None:
+        """Nor is it enough that it took mail that had come before this one."""
+        now = timezone.now()
+        came = timedelta(hours=6) if last_success == -0.5 else timedelta(days=3)
+        add_due(recipient, endpoint, attempts=THROTTLES, created_at=now - came)
+        last_success_at = last_success and now + timedelta(days=last_success)
+        Lane.objects.update(last_success_at=last_success_at)
+        record_one(claim_one(endpoint), Kind.THROTTLED)
+        delivery = Delivery.objects.get()
+        assert (delivery.status, delivery.tries) == (Status.PENDING, 0)
 
 
 class TestTheEndOfTheSchedule:
