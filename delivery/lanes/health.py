@@ -15,6 +15,9 @@ RESTART_TIME = timedelta(seconds=30)
 RESTART_DOUBLINGS = 1
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 DISABLE_AFTER = timedelta(days=5)  # without a success
+# Without a failure, after which the next one is the first of a new period: there was no mail. The
+# longest wait between two tries is 24 h + 20 %.
+SILENCE = timedelta(days=2)
 
 
 class LaneState(StrEnum):
@@ -49,15 +52,10 @@ class Health:
         Not five of one mail that failed for the `tries`-th time: it may be the mail that the
         receiver cannot digest, and others shall not wait for it.
         """
-        failed = replace(
-            self,
-            consecutive_failures=self.consecutive_failures + 1,
-            failing_since=self.failing_since or now,
-            last_failure_at=now,
-        )
+        failed = replace(self._failing(now), consecutive_failures=self.consecutive_failures + 1)
         if failed.state is LaneState.DISABLED:
             return failed
-        if now - (failed.failing_since or now) >= DISABLE_AFTER:
+        if failed._has_failed_too_long(now):
             return failed.disabled(f"no success for {DISABLE_AFTER.days} days")
         is_full = failed.consecutive_failures >= max(FAILURES_TO_PAUSE, tries + 1)
         if is_probe or (failed.state is LaneState.ACTIVE and is_full):
@@ -69,10 +67,18 @@ class Health:
             return self
         if self.state is LaneState.PAUSED and retry_after is None:
             return self  # another answer to calls that were under way when it was paused
-        failing = replace(self, last_failure_at=now, failing_since=self.failing_since or now)
-        if now - (failing.failing_since or now) >= DISABLE_AFTER:
+        failing = self._failing(now)
+        if failing._has_failed_too_long(now):
             return failing.disabled(f"no success for {DISABLE_AFTER.days} days")
         return failing.paused(now, retry_after)
+
+    def _failing(self, now: datetime) -> Self:
+        was_silent = self.last_failure_at is not None and now - self.last_failure_at > SILENCE
+        since = now if was_silent else self.failing_since or now
+        return replace(self, failing_since=since, last_failure_at=now)
+
+    def _has_failed_too_long(self, now: datetime) -> bool:
+        return self.failing_since is not None and now - self.failing_since >= DISABLE_AFTER
 
     def after_inconclusive_probe(self, now: datetime) -> Self:
         """The probe's mail was the problem, or gone: let the next one probe at once."""

@@ -11,9 +11,11 @@ from delivery.lanes.health import (
     LONGEST_PAUSE,
     LONGEST_RETRY_AFTER,
     RESTART_TIME,
+    SILENCE,
     Health,
     LaneState,
 )
+from delivery.lanes.schedule import JITTER
 
 NOW = datetime(2026, 1, 6, 10, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -98,9 +100,36 @@ class TestOneMail:
         assert health.state is LaneState.PAUSED
 
     def test_its_failures_count_for_the_five_days(self) -> None:
-        health = Health().after_failure(NOW, is_probe=False, tries=1)
-        later = health.after_failure(NOW + DISABLE_AFTER, is_probe=False, tries=2)
-        assert later.state is LaneState.DISABLED
+        """With the longest waits that there are between its tries."""
+        health, tries, now = Health(), 1, NOW
+        while health.state is not LaneState.DISABLED:
+            health = health.after_failure(now, is_probe=False, tries=tries)
+            tries, now = tries + 1, now + DAY * (1 + JITTER)
+        assert now - NOW < DISABLE_AFTER + 2 * DAY * (1 + JITTER)
+
+
+class TestAfterAQuietWhile:
+    """An old failure that no success followed, because there was no mail."""
+
+    OLD = Health(failing_since=NOW - 7 * DAY, last_failure_at=NOW - SILENCE - SECOND)
+
+    def test_a_failure_is_the_first_one(self) -> None:
+        health = _fail(self.OLD)
+        assert (health.state, health.failing_since) == (LaneState.ACTIVE, NOW)
+
+    def test_likewise_when_throttled(self) -> None:
+        health = self.OLD.after_throttling(NOW, SECOND)
+        assert (health.state, health.failing_since) == (LaneState.PAUSED, NOW)
+
+    def test_a_probe_that_fails_finds_a_receiver_that_may_be_restarting(self) -> None:
+        old = replace(self.OLD, state=LaneState.PROBING, pause_count=10)
+        health = old.after_failure(NOW, is_probe=True, tries=1)
+        assert health.paused_until == NOW + 2 * SECOND
+
+    def test_not_while_it_went_on_failing(self) -> None:
+        health = replace(self.OLD, last_failure_at=NOW - SILENCE)
+        assert _fail(health).state is LaneState.DISABLED
+        assert health.after_throttling(NOW, SECOND).state is LaneState.DISABLED
 
 
 class TestProbes:
@@ -219,9 +248,10 @@ class TestDisabling:
         assert health.paused_until is None
 
     def test_five_days_without_a_success(self) -> None:
-        almost = PROBING.after_failure(NOW + DISABLE_AFTER - SECOND, is_probe=True, tries=1)
+        probing = replace(PROBING, last_failure_at=NOW + DISABLE_AFTER - DAY)
+        almost = probing.after_failure(NOW + DISABLE_AFTER - SECOND, is_probe=True, tries=1)
         assert almost.state is LaneState.PAUSED
-        health = PROBING.after_failure(NOW + DISABLE_AFTER, is_probe=True, tries=1)
+        health = probing.after_failure(NOW + DISABLE_AFTER, is_probe=True, tries=1)
         assert health.state is LaneState.DISABLED
         assert health.disabled_reason == "no success for 5 days"
 

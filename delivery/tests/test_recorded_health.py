@@ -93,6 +93,23 @@ def test_throttled(recipient: Recipient, endpoint: Endpoint) -> None:
     assert lane.paused_until == settled.outcome.finished_at + timedelta(seconds=90)
 
 
+@pytest.mark.parametrize("kind", [Kind.FAST, Kind.THROTTLED])
+def test_a_failure_of_last_week_disables_nothing(
+    recipient: Recipient, endpoint: Endpoint, kind: Kind
+) -> None:
+    """A mail was given up then, and none has come since."""
+    now = timezone.now()
+    Lane.objects.update(
+        consecutive_failures=13,
+        failing_since=now - timedelta(days=7),
+        last_failure_at=now - timedelta(days=3),
+    )
+    settled = call_with(recipient, endpoint, kind)
+    lane = _lane(endpoint)
+    assert lane.state != State.DISABLED
+    assert lane.failing_since == settled.outcome.finished_at
+
+
 def test_gone(recipient: Recipient, endpoint: Endpoint) -> None:
     call_with(recipient, endpoint, Kind.GONE)
     lane = _lane(endpoint)
