@@ -14,6 +14,7 @@ from fastsmtp.config import Config, ConfigError
 from fastsmtp.db import leave_database
 from fastsmtp.ports import Role, listeners, require_free
 from fastsmtp.stored_secrets import require_right_key
+from fastsmtp.waits import limit_waits
 from fastsmtp.web import WebServer
 
 ROLES: tuple[Role, ...] = ("api", "smtp", "worker", "beat")
@@ -31,6 +32,7 @@ def run(role: Role, config: Config, *, processes: int | None = None) -> None:
     if role == "smtp":  # it may be several processes, and prepares each
         call_command("smtpd", processes=processes)
         return
+    limit_waits()
     require_free(listeners(config, role))
     if role != "beat":  # which opens no secret, nor does what receives mail
         require_right_key()

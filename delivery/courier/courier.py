@@ -27,6 +27,7 @@ from delivery.courier.lookout import Lookout
 from delivery.courier.recording import Recording
 from delivery.courier.rehearsal import Rehearsal
 from delivery.courier.wakes import Wakes
+from delivery.courier.watchdog import Watchdog
 from delivery.events.heralds import CALLS_AT_ONCE, heralds_of
 from delivery.jobs import Job
 from delivery.lanes.schedule import Schedule
@@ -97,7 +98,8 @@ class Courier:
             watchers: list[Watcher] = [lookout, *heralds_of(self._config, door, self._database)]
             if keeper is not None:
                 watchers.append(keeper.archivist)
-            await self._deliver(watchers, dispatch, recording)
+            with Watchdog(self._database):
+                await self._deliver(watchers, dispatch, recording)
         rehearsal.close()
         if keeper is not None:
             keeper.close()

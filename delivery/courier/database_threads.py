@@ -25,6 +25,7 @@ class DatabaseThreads:
     def __init__(self, *names: str) -> None:
         self._threads = {name: ThreadPoolExecutor(1, thread_name_prefix=name) for name in names}
         self._failed_at = -AFTERMATH
+        self._under_way: dict[str, object] = {}
 
     @property
     def is_in_aftermath(self) -> bool:
@@ -34,6 +35,10 @@ class DatabaseThreads:
     def begin_aftermath(self) -> None:
         """The database was as good as away, and nothing has failed."""
         self._failed_at = time.monotonic()
+
+    def under_way(self, thread: str) -> object | None:
+        """What this thread works at, another object each time; None while it has nothing to do."""
+        return self._under_way.get(thread)
 
     def close(self) -> None:
         """Waits for what is under way."""
@@ -45,12 +50,15 @@ class DatabaseThreads:
         self, thread: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         def work() -> T:
+            self._under_way[thread] = object()
             try:
                 with unit_of_work():
                     return function(*args, **kwargs)
             except (OperationalError, InterfaceError):
                 self.begin_aftermath()
                 raise
+            finally:
+                del self._under_way[thread]
 
         return await asyncio.get_running_loop().run_in_executor(self._threads[thread], work)
 

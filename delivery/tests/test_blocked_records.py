@@ -2,8 +2,6 @@
 meanwhile, and nothing is called again."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from django.db import connection
@@ -12,6 +10,7 @@ from delivery.courier.courier import Courier
 from delivery.courier.lookout import POLL_INTERVAL
 from delivery.models import Attempt, Delivery, Lane, Recipient
 from delivery.tests.courier_steps import move, send
+from delivery.tests.locks import locked_lanes
 from delivery.tests.threads import somebody_waits
 from delivery.tests.waiting_mail import expire_claims
 from delivery.tests.webhook_receiver import WebhookReceiver
@@ -24,18 +23,6 @@ pytestmark = [
         connection.vendor == "sqlite", reason="who waits for its writer cannot claim either"
     ),
 ]
-
-
-@contextmanager
-def _locked_lane() -> Iterator[None]:
-    """Somebody looks into it by hand, in a transaction that stays open."""
-    session = connection.copy()
-    session.set_autocommit(False)
-    with session.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {Lane._meta.db_table} FOR UPDATE")
-    yield
-    session.rollback()
-    session.close()
 
 
 def _give_up_claims(courier: Courier) -> None:
@@ -69,7 +56,7 @@ def test_a_record_that_is_blocked(
     for _ in range(2):
         send(courier, recipient)
     receiver.wait_for_calls(2)
-    with _locked_lane():
+    with locked_lanes():
         receiver.let_go("/")
         wait_until(lambda: "nothing is claimed meanwhile" in caplog.text)
         _give_up_claims(courier)
@@ -85,7 +72,7 @@ def test_so_many_outcomes_that_the_database_does_not_keep_up(
     monkeypatch.setattr("delivery.courier.recording.MANY", 0)
     send(courier, recipient)
     receiver.wait_for_calls(1)
-    with _locked_lane():
+    with locked_lanes():
         receiver.let_go("/")
         wait_until(somebody_waits)
         _give_up_claims(courier)

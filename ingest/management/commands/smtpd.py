@@ -11,6 +11,7 @@ from fastsmtp.collector import spare_collector
 from fastsmtp.config import config
 from fastsmtp.open_files import make_room
 from fastsmtp.ports import listeners, require_free
+from fastsmtp.waits import limit_waits
 from ingest.processes import SIBLING, supervise
 from ingest.server import Server
 
@@ -43,6 +44,7 @@ def _receive(server: Server) -> None:
     connections = config().smtp_max_connections
     make_room(connections, f"FASTSMTP_SMTP_MAX_CONNECTIONS={connections}")
     spare_collector()
+    limit_waits()
     uvloop.run(_serve(server))
 
 
