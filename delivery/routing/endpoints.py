@@ -3,6 +3,9 @@
 import uuid
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
+
+from django.db import transaction
 
 from delivery.lanes import lanes
 from delivery.models import Endpoint, Lane
@@ -38,13 +41,16 @@ def _forget(endpoint_ids: Collection[uuid.UUID]) -> None:
 
 
 def _find_or_create(domain_id: uuid.UUID, url: str) -> uuid.UUID:
-    endpoint, is_new = Endpoint.objects.get_or_create(
+    endpoint, _ = Endpoint.objects.get_or_create(
         domain_id=domain_id, url_hash=hash_url(url), defaults={"url": url}
     )
     Lane.objects.get_or_create(endpoint=endpoint)
-    if not is_new:
-        # A new one is remembered when it is met again: its transaction may be rolled back.
-        if len(_known) >= MAX_KNOWN:
-            _known.clear()
-        _known[domain_id, url] = endpoint.id
+    # One that is found may have been made in this transaction too, which may be rolled back.
+    transaction.on_commit(partial(_remember, domain_id, url, endpoint.id))
     return endpoint.id
+
+
+def _remember(domain_id: uuid.UUID, url: str, endpoint_id: uuid.UUID) -> None:
+    if len(_known) >= MAX_KNOWN:
+        _known.clear()
+    _known[domain_id, url] = endpoint_id

@@ -1,21 +1,23 @@
 """Routing remembers the ids of endpoints, also of those that were deleted since."""
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from delivery.models import Delivery, Endpoint, Lane, Message, Recipient
+from delivery.routing import endpoints
 from delivery.routing.routing import route
 from delivery.tests.records import create_endpoint
 from delivery.tests.submissions import ids_of, receive
 
-pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
+# What is remembered was committed.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
 
 
 @pytest.fixture
 def remembered(recipient: Recipient) -> Endpoint:
-    """An endpoint whose id routing knows: it has met it twice."""
-    for _ in range(2):
-        route([receive(recipient).id])
+    """An endpoint whose id routing knows."""
+    route([receive(recipient).id])
     return Endpoint.objects.get()
 
 
@@ -55,3 +57,14 @@ def test_other_endpoints_of_the_batch_do_not_suffer(
     message = receive(recipient, sales)
     assert len(route([message.id])) == 2
     assert Delivery.objects.filter(message=message, status=Delivery.Status.PENDING).count() == 2
+
+
+def test_one_that_was_never_committed_is_not_remembered(recipient: Recipient) -> None:
+    """However often its transaction has met it."""
+    with transaction.atomic():
+        for _ in range(2):
+            rolled_back = endpoints.id_of(recipient.domain_id, recipient.webhook_url)
+        transaction.set_rollback(True)
+    with transaction.atomic():
+        found = endpoints.id_of(recipient.domain_id, recipient.webhook_url)
+    assert found == Endpoint.objects.get().id != rolled_back
