@@ -21,7 +21,8 @@ from django.db import InterfaceError, OperationalError
 from delivery.by_hand import relocation, rotation
 from delivery.courier.courier import Courier
 from delivery.courier.dispatch import MAX_CALLS
-from delivery.courier.lookout import due_lanes, overdue_messages
+from delivery.courier.lookout import due_lanes
+from delivery.courier.sweeper import overdue_messages
 from delivery.intake import repetitions
 from delivery.replay import feeding
 from delivery.retention.ages import Ages
@@ -29,6 +30,7 @@ from delivery.retention.cleanup import clean_up
 from delivery.retention.lease import LeaseTaken
 from delivery.retention.pace import Pace
 from delivery.routing import routing
+from delivery.routing.sweep import sweep
 from fastsmtp.celery import app
 from fastsmtp.config import config
 from fastsmtp.db import unit_of_work
@@ -111,7 +113,7 @@ def dispatch_due(**_: Any) -> None:
     """What the courier does once a second by itself, rung by beat: two bells are safer than one."""
     with unit_of_work():
         courier().wake(due_lanes().next_page())
-        courier().wake(routing.route(overdue_messages().next_page()))
+        courier().wake(sweep(overdue_messages().next_page()))
 
 
 @app.task(name="delivery.forget_receptions", ignore_result=True)

@@ -1,9 +1,9 @@
 """The courier: one per worker process, makes all the calls.
 
 It runs an asyncio loop in a thread of its own with steps that repeat: `lookout` finds what is due,
-`dispatch` claims and calls, `recording` writes what came of it, `events.heralds` tell people, and
-with a bucket `objects.archivist` archives. The database is asked in threads: each kind of work has
-one, so none waits for another.
+`sweeper` what was never routed, `dispatch` claims and calls, `recording` writes what came of it,
+`events.heralds` tell people, and with a bucket `objects.archivist` archives. The database is asked
+in threads: each kind of work has one, so none waits for another.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from delivery.courier.hunger import Hunger
 from delivery.courier.lookout import Lookout
 from delivery.courier.recording import Recording
 from delivery.courier.rehearsal import Rehearsal
+from delivery.courier.sweeper import Sweeper
 from delivery.courier.wakes import Wakes
 from delivery.courier.watchdog import Watchdog
 from delivery.events.heralds import CALLS_AT_ONCE, heralds_of
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DATABASE_THREADS = ("claim", "record", "look", "load", "keep", "archive", "tell")
+DATABASE_THREADS = ("claim", "record", "look", "route", "load", "keep", "archive", "tell")
 
 
 class Courier:
@@ -82,7 +83,6 @@ class Courier:
         self._stopping = asyncio.Event()
         hunger = Hunger()
         self._wakes = Wakes(hunger)
-        lookout = Lookout(hunger=hunger, wakes=self._wakes, database=self._database)
         recording = Recording(self._database, self._wakes, Schedule.from_config(self._config))
         keeper = self._open_keeper()
         rehearsal = Rehearsal()
@@ -95,7 +95,11 @@ class Courier:
                 database=self._database,
                 timeout=self._timeout,
             )
-            watchers: list[Watcher] = [lookout, *heralds_of(self._config, door, self._database)]
+            watchers: list[Watcher] = [
+                Lookout(hunger=hunger, wakes=self._wakes, database=self._database),
+                Sweeper(wakes=self._wakes, database=self._database),
+                *heralds_of(self._config, door, self._database),
+            ]
             if keeper is not None:
                 watchers.append(keeper.archivist)
             with Watchdog(self._database):

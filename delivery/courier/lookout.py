@@ -1,9 +1,7 @@
-"""Nothing in memory matters: once a second the database is asked which lanes are due and which
-messages were never routed. A broker that is away costs a second or two, not a mail."""
+"""Nothing in memory matters: once a second the database is asked which lanes are due. A broker that
+is away costs a second or two, not a mail."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator
 
 from django.utils import timezone
 
@@ -12,7 +10,6 @@ from delivery.courier.hunger import Hunger
 from delivery.courier.wakes import Wakes
 from delivery.lanes import lanes
 from delivery.lanes.rounds import Rounds
-from delivery.routing import routing, unrouted
 
 POLL_INTERVAL = 1.0  # seconds
 PAGES = 20  # in one look; the next one goes on from there
@@ -20,10 +17,6 @@ PAGES = 20  # in one look; the next one goes on from there
 
 def due_lanes() -> Rounds:
     return Rounds(lanes.due, time="due_at", page_size=500)
-
-
-def overdue_messages() -> Rounds:
-    return Rounds(unrouted.overdue, time="route_due_at", page_size=64)
 
 
 class Lookout:
@@ -34,23 +27,16 @@ class Lookout:
         self._wakes = wakes
         self._database = database
         self._due_lanes = due_lanes()
-        self._overdue = overdue_messages()
 
     async def step(self) -> None:
         """One look. Raises DatabaseError."""
         await asyncio.sleep(POLL_INTERVAL)
-        async for page in self._pages(self._due_lanes):
-            self._wakes.now(page)
-        async for page in self._pages(self._overdue):
-            self._wakes.now(await self._database.run("look", routing.route, page))
-        await self._rest()
-
-    async def _pages(self, rounds: Rounds) -> AsyncIterator[list[uuid.UUID]]:
         for _ in range(PAGES):
-            page = await self._database.run("look", rounds.next_page)
-            yield page
-            if len(page) < rounds.page_size:
+            page = await self._database.run("look", self._due_lanes.next_page)
+            self._wakes.now(page)
+            if len(page) < self._due_lanes.page_size:
                 break
+        await self._rest()
 
     async def _rest(self) -> None:
         idle = self._hunger.idle()

@@ -99,6 +99,7 @@ class Message(models.Model):
     instance_id = models.CharField(max_length=255)
     # When the sweep routes the message if no task has: None once it is routed.
     route_due_at = models.DateTimeField(null=True)
+    # Tries of the sweep, each counted before it begins.
     route_tries = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:

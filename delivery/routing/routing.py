@@ -8,27 +8,24 @@ nobody else can write meanwhile.
 import logging
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from delivery.models import Message
 from delivery.routing import delivery_rows, endpoints, unrouted, verdicts
 from delivery.routing.endpoints import EndpointsGone
 from fastsmtp.crash import crash_point
 
 log = logging.getLogger(__name__)
 
-MAX_TRIES = 5
-RETRY_DELAY = timedelta(seconds=5)  # doubled after every try
+MAX_TRIES = 5  # counted by the sweep
 
 
 def route(message_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     """Routes those that are not routed yet; returns the endpoints that got something to do.
 
     Raises OperationalError when the database is away. A message that cannot be routed does not
-    hold up the others: it is tried again later, and quarantined after `MAX_TRIES`.
+    hold up the others: the sweep tries it again, and after `MAX_TRIES` it is quarantined.
     """
     try:
         try:
@@ -40,7 +37,7 @@ def route(message_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     except Exception:
         if len(message_ids) == 1:
             log.exception("message %s cannot be routed", message_ids[0])
-            _defer(message_ids[0])
+            give_up(message_ids[0], after=MAX_TRIES)
             return set()
     return set().union(*(route([message_id]) for message_id in message_ids))
 
@@ -63,14 +60,11 @@ def _route(message_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     return due
 
 
-def _defer(message_id: uuid.UUID) -> None:
-    """Not now: later, or for people to look at."""
-    now = timezone.now()
+def give_up(message_id: uuid.UUID, *, after: int) -> None:
+    """For people to look at, if it has been tried so often."""
     with transaction.atomic():
         for message in unrouted.lock([message_id]):
-            tries = message.route_tries + 1
-            again_at: datetime | None = now + RETRY_DELAY * 2 ** (tries - 1)
-            if tries >= MAX_TRIES:
-                again_at = None
-                delivery_rows.store([message], [delivery_rows.make_undecided(message, now)])
-            Message.objects.filter(id=message.id).update(route_due_at=again_at, route_tries=tries)
+            if message.route_tries >= after:
+                row = delivery_rows.make_undecided(message, timezone.now())
+                delivery_rows.store([message], [row])
+                unrouted.mark_routed([message])

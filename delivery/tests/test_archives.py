@@ -12,7 +12,7 @@ from delivery.by_hand.deletion import delete_domain
 from delivery.by_hand.interventions import release
 from delivery.models import ArchiveDue, Delivery, Endpoint, Lane, Message, Recipient, StoredObject
 from delivery.objects import archives
-from delivery.routing.routing import route
+from delivery.routing.routing import MAX_TRIES, route
 from delivery.tests.bucket_front import BucketFront
 from delivery.tests.bucket_server import bucket_config, contents
 from delivery.tests.conftest import Start
@@ -147,9 +147,8 @@ def test_a_message_that_cannot_be_routed_is_archived_too(
 ) -> None:
     configure(**ALL)
     message = receive(recipient)
-    Message.objects.update(rcpt_to="nonsense")
-    for _ in range(5):
-        route([message.id])
+    Message.objects.update(rcpt_to="nonsense", route_tries=MAX_TRIES)
+    route([message.id])
     assert Delivery.objects.get().reason == "routing_error"
     (owed,) = archives.claim(10)
     assert (owed.message_id, owed.domain_name) == (message.id, "example.com")

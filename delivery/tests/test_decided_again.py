@@ -65,7 +65,7 @@ class TestWhatWaits:
 
     def test_what_could_not_be_routed(self, recipient: Recipient, endpoint: Endpoint) -> None:
         message = receive(recipient)
-        Message.objects.update(rcpt_to=7, route_tries=MAX_TRIES - 1)
+        Message.objects.update(rcpt_to=7, route_tries=MAX_TRIES)
         route([message.id])
         assert _states() == {0: (Status.QUARANTINED, "routing_error")}
         Message.objects.update(rcpt_to=message.rcpt_to)  # what was wrong is mended

@@ -14,6 +14,7 @@ from delivery.tests.events import told
 from delivery.tests.replaying import add_many, run_to_end, start
 from delivery.tests.rules import add_rule, create_ruleset
 from delivery.tests.submissions import receive
+from delivery.tests.sweeping import sweep_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
 
@@ -100,7 +101,7 @@ def test_one_that_cannot_be_routed(recipient: Recipient, monkeypatch: pytest.Mon
     monkeypatch.setattr(verdicts, "decide", fail)
     message = receive(recipient)
     for _ in range(MAX_TRIES):
-        route([message.id])
+        sweep_now()
     delivery = Delivery.objects.get()
     assert (delivery.status, delivery.reason) == (Status.QUARANTINED, "routing_error")
     assert ArchiveDue.objects.get().message == message

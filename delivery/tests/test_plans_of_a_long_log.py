@@ -15,7 +15,8 @@ from pytest_django import DjangoDbBlocker
 from accounts.models import Domain
 from accounts.tests.browsers import superuser_browser
 from delivery.courier import claims
-from delivery.courier.lookout import due_lanes, overdue_messages
+from delivery.courier.lookout import due_lanes
+from delivery.courier.sweeper import overdue_messages
 from delivery.events import sendings
 from delivery.events.gathering import gather
 from delivery.events.incidents import Pace

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Domain
 from delivery.by_hand.deletion import delete_recipient
-from delivery.courier.lookout import overdue_messages
+from delivery.courier.sweeper import overdue_messages
 from delivery.models import Delivery, Endpoint, Lane, Message, Recipient
 from delivery.routing.routing import route
 from delivery.tests.records import URL

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from django.db import connection, transaction
 
-from delivery.courier.lookout import overdue_messages
+from delivery.courier.sweeper import overdue_messages
 from delivery.models import Delivery, Endpoint, Message, Recipient
 from delivery.routing.routing import route
 from delivery.tests.submissions import ids_of, receive
