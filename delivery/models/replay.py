@@ -61,6 +61,10 @@ class ReplayItem(models.Model):
     # The lane that it waits for; `UUID(int=0)` for none.
     endpoint_id = models.UUIDField()
     is_queued = models.BooleanField(default=False)
+    # How often its rules were about to be asked again and nothing more was heard, and until when
+    # somebody may be at it: `delivery.replay.judging`.
+    tries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    judged_until = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "replay_items"

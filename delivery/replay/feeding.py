@@ -123,9 +123,10 @@ class Feeder:
 
 
 def _serve_next(replay_id: uuid.UUID, endpoint_id: uuid.UUID, size: int, step: Step) -> None:
-    replay = Replay.objects.get(pk=replay_id)
-    chosen = servings.choose(replay, endpoint_id, size)
-    if chosen:
+    with transaction.atomic():
+        replay = replays.lock(replay_id, Replay.State.RUNNING)
+        chosen = servings.choose(replay, endpoint_id, size) if replay else []
+    if replay and chosen:
         _serve(replay, endpoint_id, chosen, step)
         crash_point("after_feeding")
 

@@ -13,9 +13,9 @@ from django.utils import timezone
 from delivery.by_hand import interventions
 from delivery.by_hand.interventions import Refuse
 from delivery.models import Delivery, Replay, ReplayItem
-from delivery.replay import generations
+from delivery.replay import generations, judging
 from delivery.replay.selection import REPLAYABLE
-from delivery.routing import delivery_rows, endpoints, unrouted, verdicts
+from delivery.routing import delivery_rows, endpoints, unrouted
 from delivery.routing.verdicts import Decisions
 from fastsmtp.crash import crash_point
 
@@ -35,12 +35,14 @@ class _Refusal(StrEnum):
 
 def choose(replay: Replay, endpoint_id: uuid.UUID, size: int) -> list[uuid.UUID]:
     """The deliveries, or messages, that come next. What is being sent stays where it is until its
-    call is over, and those behind it go first."""
+    call is over, and those behind it go first. Inside a transaction with the replay's lock."""
     subject = "message_id" if replay.reevaluate_rules else "id"
     theirs = Delivery.objects.filter(**{subject: OuterRef("subject_id")})
     is_sending = Exists(theirs.filter(claimed_until__gt=timezone.now()))
-    chosen = _waiting(replay, endpoint_id).filter(~is_sending).order_by("id")
-    return list(chosen.values_list("subject_id", flat=True)[:size])
+    waiting = _waiting(replay, endpoint_id).filter(~is_sending)
+    if replay.reevaluate_rules:
+        return judging.take(waiting, size)
+    return list(waiting.order_by("id").values_list("subject_id", flat=True)[:size])
 
 
 def judge(replay: Replay, subject_ids: Sequence[uuid.UUID]) -> Decisions:
@@ -48,7 +50,7 @@ def judge(replay: Replay, subject_ids: Sequence[uuid.UUID]) -> Decisions:
     takes its time."""
     if not replay.reevaluate_rules:
         return {}
-    return verdicts.decide(unrouted.read_routed(subject_ids))
+    return judging.judge(replay, subject_ids)
 
 
 def serve(

@@ -5,11 +5,14 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Domain
-from delivery.models import Delivery, Message, Recipient
+from delivery.models import Delivery, Endpoint, Message, Recipient, Replay, ReplayItem
+from delivery.replay import judging
 from delivery.routing.sweep import MAX_UNFINISHED
 from delivery.tests.judging_process import DEADLY, ends
+from delivery.tests.replaying import add_many, start
 from delivery.tests.rules import add_rule, create_ruleset
 from delivery.tests.submissions import receive
 from delivery.tests.sweeping import make_overdue
@@ -51,3 +54,25 @@ def test_in_the_sweep(recipient: Recipient, tmp_path: Path) -> None:
     assert (held.status, held.reason) == (Status.QUARANTINED, "routing_error")
     assert held.message.subject == DEADLY
     assert Delivery.objects.count() == NEIGHBOURS + 1
+
+
+def test_in_a_replay(recipient: Recipient, endpoint: Endpoint, tmp_path: Path) -> None:
+    ids = add_many(recipient, endpoint, 20)
+    poison = Message.objects.get(deliveries=ids[9])
+    Message.objects.filter(id=poison.id).update(subject=DEADLY)
+    replay = start(recipient, reevaluate_rules=True)
+
+    def has_ended() -> bool:
+        replay.refresh_from_db()
+        return replay.state == Replay.State.FINISHED
+
+    for _ in range(judging.MAX_UNFINISHED):
+        assert ends("replays", tmp_path, before=has_ended)
+        ReplayItem.objects.filter(tries__gt=0).update(judged_until=timezone.now())
+    assert not ends("replays", tmp_path, before=has_ended)
+
+    assert (replay.matched, replay.queued, replay.not_replayable) == (20, 19, 1)
+    assert replay.reason == f"message {poison.id} cannot be replayed (EndsProcesses)"
+    again = Delivery.objects.filter(generation=1)
+    assert set(again.values_list("status", flat=True)) == {Status.DROPPED}
+    assert not again.filter(message=poison).exists()
