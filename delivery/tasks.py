@@ -26,7 +26,7 @@ from delivery.courier.sweeper import overdue_messages
 from delivery.intake import repetitions
 from delivery.replay import feeding
 from delivery.retention.ages import Ages
-from delivery.retention.cleanup import clean_up
+from delivery.retention.cleanup import Cleaner
 from delivery.retention.lease import LeaseTaken
 from delivery.retention.pace import Pace
 from delivery.routing import routing
@@ -48,6 +48,7 @@ BACKGROUND_INTERVAL = 1.0  # seconds
 # Python's 5 ms every hand-over waits for whoever computes just now.
 SWITCH_INTERVAL = 0.002  # seconds
 
+_cleaner = Cleaner()
 _feeder = feeding.Feeder()
 # What takes long has one of the worker's threads at most: fresh mail is routed by the others.
 _background = threading.Lock()
@@ -134,7 +135,7 @@ def clean(**_: Any) -> None:
 def _clean() -> None:
     try:
         pace = Pace(seconds=CLEANUP_TIME, stop=_is_stopping)
-        report = clean_up(Ages.of(config()), pace=pace)
+        report = _cleaner.run(Ages.of(config()), pace=pace)
     except LeaseTaken as error:
         log.info("another process does the %s", error)
         return

@@ -1,7 +1,7 @@
 """The log: deliveries that are over, with their attempts."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from django.db import transaction
 
@@ -12,7 +12,7 @@ from delivery.retention.run import Run
 from delivery.retention.walk import pages_by_domain
 
 
-def delete_old(run: Run) -> None:
+def delete_old(run: Run) -> Iterator[None]:
     log = run.cutoffs.log
     over = Delivery.objects.filter(deliveries_over(run.cutoffs, before=log))
     for page in pages_by_domain(Delivery.objects.all(), by="created_at", before=log):
@@ -20,11 +20,12 @@ def delete_old(run: Run) -> None:
         if run.is_dry:
             ids = list(chosen.values_list("pk", flat=True))
             attempts = Attempt.objects.filter(delivery_id__in=ids).count()
-            run.done(deliveries=len(ids), attempts=attempts)
-            continue
-        with transaction.atomic():
-            counts = erase(lock(chosen))
-        run.done(**counts)
+            run.count(deliveries=len(ids), attempts=attempts)
+        else:
+            with transaction.atomic():
+                counts = erase(lock(chosen))
+            run.count(**counts)
+        yield
 
 
 def erase(ids: Collection[uuid.UUID]) -> dict[str, int]:

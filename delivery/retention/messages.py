@@ -1,5 +1,7 @@
 """Messages that are over, with what is left of their log."""
 
+from collections.abc import Iterator
+
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
@@ -14,16 +16,17 @@ from delivery.retention.walk import pages_by_domain
 _attachments = StoredObject.objects.filter(message_id=OuterRef("pk"), number__gt=StoredObject.RAW)
 
 
-def delete_old(run: Run, attachments: Attachments) -> None:
+def delete_old(run: Run, attachments: Attachments) -> Iterator[None]:
     before = run.cutoffs.rows
     over = Message.objects.exclude(messages_needed(run.cutoffs, before=before))
     for page in pages_by_domain(Message.objects.all(), by="received_at", before=before):
         chosen = over.filter(pk__in=page)
-        attachments.delete_left_over(list(chosen.values_list("pk", flat=True)))
+        yield from attachments.delete_left_over(chosen)
         if run.is_dry:
-            run.done(messages=chosen.count())
+            run.count(messages=chosen.count())
         else:
-            run.done(**_delete(chosen.filter(~Exists(_attachments))))
+            run.count(**_delete(chosen.filter(~Exists(_attachments))))
+        yield
 
 
 def _delete(chosen: QuerySet[Message]) -> dict[str, int]:

@@ -7,7 +7,7 @@ the message.
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import batched
 
@@ -26,27 +26,31 @@ NO_BUCKET = "no bucket is configured"
 
 
 class Attachments:
-    """Those of one run. A bucket that fails is not asked again in it."""
+    """In the bucket. One that fails is not asked again by the same run."""
 
     def __init__(self, run: Run, config: Config) -> None:
         self._run = run
         self._config = config
-        self._failure = "" if config.s3_bucket else NO_BUCKET
         self._rows = StoredObject.objects.filter(number__gt=StoredObject.RAW)
         self._is_old = Q(stored_at__lt=run.cutoffs.messages)
 
-    def delete_old(self) -> None:
+    def delete_old(self) -> Iterator[None]:
         needed = messages_needed(self._run.cutoffs, before=self._run.cutoffs.messages)
         is_wanted = Exists(Message.objects.filter(needed, pk=OuterRef("message_id")))
         for page in pages(self._rows.filter(self._is_old), by="stored_at"):
             self._delete(self._rows.filter(~is_wanted, pk__in=page))
+            yield
 
-    def delete_left_over(self, message_ids: Collection[uuid.UUID]) -> None:
+    def delete_left_over(self, messages: QuerySet[Message]) -> Iterator[None]:
         """Those of messages about to go that came late, or were perhaps never stored."""
         came_late = Q(stored_at=None) | ~self._is_old
-        self._delete(self._rows.filter(came_late, message_id__in=message_ids))
+        theirs = self._rows.filter(came_late, message_id__in=messages.values("pk"))
+        for page in pages(theirs, by="pk"):
+            self._delete(theirs.filter(pk__in=page))
+            yield
 
     def _delete(self, rows: QuerySet[StoredObject]) -> None:
+        """At once: who lets time pass after looking deletes what others store there meanwhile."""
         by_bucket: dict[str, dict[str, uuid.UUID]] = defaultdict(dict)
         for id, bucket, key in rows.values_list("pk", "bucket", "key"):
             by_bucket[bucket][key] = id
@@ -56,22 +60,25 @@ class Attachments:
 
     def _delete_from(self, bucket: str, ids: Mapping[str, uuid.UUID]) -> None:
         if self._run.is_dry:
-            self._run.done(objects=len(ids))
+            self._run.count(objects=len(ids))
             return
         refused = self._ask(bucket, list(ids))
         crash_point("after_deleting_objects")
         self._run.refuse(len(refused), next(iter(refused.values()), ""))
         gone = [id for key, id in ids.items() if key not in refused]
-        self._run.done(objects=erase_where(StoredObject, pk__in=gone))
+        self._run.count(objects=erase_where(StoredObject, pk__in=gone))
 
     def _ask(self, bucket: str, keys: list[str]) -> Mapping[str, str]:
         """What was refused, and why."""
-        if not self._failure:
+        report = self._run.report
+        if not self._config.s3_bucket:
+            report.failure = NO_BUCKET
+        if not report.failure:
             try:
                 return self._bucket.delete(keys, bucket=bucket)
             except StorageError as error:
-                self._failure = str(error)
-        return dict.fromkeys(keys, self._failure)
+                report.failure = str(error)
+        return dict.fromkeys(keys, report.failure)
 
     @cached_property
     def _bucket(self) -> Bucket:

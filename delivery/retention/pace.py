@@ -4,10 +4,6 @@ import threading
 import time
 
 
-class TimeIsUp(Exception):
-    """The rest comes another time."""
-
-
 class Pace:
     """Rests as long as it has worked, so that half of the time is everybody else's."""
 
@@ -19,10 +15,9 @@ class Pace:
         self._deadline = None if seconds is None else self._began + seconds
         self._stop = stop or threading.Event()
 
-    def rest(self) -> None:
-        """Between two batches. Raises TimeIsUp."""
+    def rest(self) -> bool:
+        """Between two batches; whether there is time for another one."""
         now = time.monotonic()
         is_stopped = self._stop.wait(min(now - self._began, self.LONGEST_REST))
         self._began = time.monotonic()
-        if is_stopped or (self._deadline is not None and self._began > self._deadline):
-            raise TimeIsUp
+        return not is_stopped and (self._deadline is None or self._began <= self._deadline)

@@ -21,27 +21,26 @@ from fastsmtp.crash import crash_point
 BYTES_AT_ONCE = 16 * CHUNK_SIZE  # of one transaction
 
 
-def delete_old(run: Run) -> None:
+def delete_old(run: Run) -> Iterator[None]:
     old = RawMessage.objects.filter(created_at__lt=run.cutoffs.raw)
     for page in pages(old, by="created_at"):
         free = _free(run).filter(pk__in=page)
-        if run.is_dry:
-            run.done(raw_messages=free.count())
-        else:
-            for count in _erase(_detach(free)):
-                run.done(raw_messages=count)
+        for count in [free.count()] if run.is_dry else _erase(_detach(free)):
+            run.count(raw_messages=count)
+            yield
 
 
-def delete_abandoned_uploads(run: Run) -> None:
+def delete_abandoned_uploads(run: Run) -> Iterator[None]:
     given_up = Upload.objects.filter(started_at__lt=run.cutoffs.uploads)
     for ids in pages(given_up, by="started_at"):
         if run.is_dry:
-            run.done(uploads=len(ids))
-            continue
-        stored = Message.objects.filter(raw_id__in=ids).values_list("raw_id", flat=True)
-        for _ in _erase(set(ids).difference(stored)):
-            run.done()
-        run.done(uploads=erase_where(Upload, pk__in=ids))
+            run.count(uploads=len(ids))
+        else:
+            stored = Message.objects.filter(raw_id__in=ids).values_list("raw_id", flat=True)
+            for _ in _erase(set(ids).difference(stored)):
+                yield
+            run.count(uploads=erase_where(Upload, pk__in=ids))
+        yield
 
 
 def _free(run: Run) -> QuerySet[RawMessage]:
@@ -62,7 +61,8 @@ def _detach(free: QuerySet[RawMessage]) -> list[uuid.UUID]:
 
 
 def _erase(ids: Collection[uuid.UUID]) -> Iterator[int]:
-    """After each of its small statements, how many are gone by it; contents are never read."""
+    """After each of its small statements, of which there is always one, how many are gone by it;
+    contents are never read."""
     sizes = dict(RawMessage.objects.filter(pk__in=ids).values_list("pk", "size"))
     chunks_at_once = BYTES_AT_ONCE // CHUNK_SIZE
     for id in [id for id, size in sizes.items() if size > CHUNK_SIZE]:
@@ -83,5 +83,4 @@ def _portions(sizes: Mapping[uuid.UUID, int]) -> Iterator[list[uuid.UUID]]:
             yield portion
             portion, room = [], BYTES_AT_ONCE - min(size, CHUNK_SIZE)
         portion.append(id)
-    if portion:
-        yield portion
+    yield portion

@@ -12,13 +12,15 @@ PAGE = 500  # rows of one transaction
 
 
 def pages[M: Model](rows: QuerySet[M], *, by: str) -> Iterator[list[uuid.UUID]]:
-    """Ids, by that column, which has an index. What was passed over is not met again."""
-    page = keyset.page(rows, None, by=by, size=PAGE)
-    while page:
+    """Ids, by that column, which has an index. What was passed over is not met again. There is
+    always a page, if only an empty one: who walks through many short tables can rest in between."""
+    position = None
+    while True:
+        page = keyset.page(rows, position, by=by, size=PAGE)
         yield [key for _, key in page]
         if len(page) < PAGE:
             return
-        page = keyset.page(rows, page[-1], by=by, size=PAGE)
+        position = page[-1]
 
 
 def pages_by_domain[M: Model](

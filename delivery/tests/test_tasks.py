@@ -10,7 +10,7 @@ from django.utils import timezone
 from delivery import tasks
 from delivery.courier.courier import Courier
 from delivery.models import Delivery, Message, RawMessage, Recipient
-from delivery.retention.cleanup import JOB
+from delivery.retention.cleanup import JOB, Cleaner
 from delivery.retention.lease import HeldLease
 from delivery.routing.routing import route
 from delivery.tests.courier_steps import settled
@@ -138,14 +138,14 @@ def test_a_cleanup_ends_with_its_worker_or_its_time(
     recipient: Recipient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("delivery.retention.walk.PAGE", 1)
+    monkeypatch.setattr(tasks, "_cleaner", Cleaner())
     endpoint = create_endpoint(recipient.domain)
     for _ in range(3):
         add_old(recipient, endpoint, days=31)
-    monkeypatch.setattr(tasks, "CLEANUP_TIME", 0.0)
-    _run(tasks.clean)
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks, "CLEANUP_TIME", 0.0)
+        _run(tasks.clean)
     assert RawMessage.objects.count() == 2
-    monkeypatch.undo()
-    monkeypatch.setattr("delivery.retention.walk.PAGE", 1)
     stopping = threading.Event()
     monkeypatch.setattr(tasks, "_is_stopping", stopping)
     worker_shutting_down.send(sender=None)
