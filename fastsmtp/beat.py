@@ -8,6 +8,9 @@ from typing import Any
 from celery.apps.beat import Beat as CeleryBeat
 from celery.beat import ScheduleEntry, Scheduler, SchedulingError, Service
 
+from fastsmtp.config import config
+from fastsmtp.task_queue import TaskQueue
+
 log = logging.getLogger(__name__)
 
 
@@ -20,7 +23,13 @@ class OutageScheduler(Scheduler):
 
     _is_broken = False
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._queue = TaskQueue(config().broker_url)
+
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+        if self._queue.is_full():
+            return
         try:
             self.apply_async(entry, producer=producer, advance=False)
         except SchedulingError as error:

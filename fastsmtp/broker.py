@@ -20,6 +20,7 @@ from fastsmtp import lifeline
 from fastsmtp.config import ConfigError
 
 START_TIMEOUT = 10.0  # seconds
+MAX_MEMORY = "256mb"  # `task_queue.MAX_WAITING` tasks can take 150
 MAX_SOCKET_PATH = 103  # bytes in sockaddr_un: 108 on Linux, 104 on macOS, with the final NUL
 
 
@@ -56,6 +57,7 @@ def server_command(*, socket: Path, folder: Path) -> list[str]:
         "save": "",
         # Rather an error for the sender of a task than a queue with holes.
         "maxmemory-policy": "noeviction",
+        "maxmemory": MAX_MEMORY,
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     return [sys.executable, "-P", "-m", lifeline.__name__, str(find_server()), *arguments]

@@ -11,10 +11,9 @@ import threading
 import time
 from collections.abc import Callable
 
-import redis
 from celery.worker import state
 
-from fastsmtp.celery import BROKER_TIMEOUT, app
+from fastsmtp.task_queue import TaskQueue
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +46,7 @@ class Hearing:
     """`start` and `stop` once. `on_deaf` is called in a thread, and then no more."""
 
     def __init__(self, broker_url: str, *, on_deaf: Callable[[], None]) -> None:
-        self._broker = redis.Redis.from_url(
-            broker_url, socket_timeout=BROKER_TIMEOUT, socket_connect_timeout=BROKER_TIMEOUT
-        )
+        self._queue = TaskQueue(broker_url)
         self._on_deaf = on_deaf
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hearing", daemon=True)
@@ -65,7 +62,7 @@ class Hearing:
         watch = Watch()
         while not self._stopping.wait(LOOK_INTERVAL):
             if watch.is_deaf(
-                waiting=self._count_waiting(),
+                waiting=self._queue.count(),
                 consumed=state.all_total_count[0],
                 is_busy=bool(len(state.reserved_requests)),
                 now=time.monotonic(),
@@ -73,9 +70,3 @@ class Hearing:
                 log.critical("tasks wait, and this worker hears nothing of them; it ends")
                 self._on_deaf()
                 return
-
-    def _count_waiting(self) -> int | None:
-        try:
-            return self._broker.llen(app.conf.task_default_queue)
-        except redis.RedisError:  # what publishes and what consumes tell of it
-            return None

@@ -1,7 +1,8 @@
 """Tells the workers which messages are new, without ever holding up a reply.
 
-Ids gather for a few milliseconds, so that one task carries many. A broker that is away loses the
-ringing, not the mail: the workers look for unrouted messages themselves.
+Ids gather for a few milliseconds, so that one task carries many. A broker that is away, or full of
+tasks that no worker takes, loses the ringing, not the mail: the workers look for unrouted messages
+themselves.
 """
 
 import logging
@@ -14,6 +15,8 @@ from uuid import UUID
 from kombu.exceptions import OperationalError
 
 from delivery.tasks import route_messages
+from fastsmtp.config import config
+from fastsmtp.task_queue import TaskQueue
 from ingest.chores import Surviving
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,7 @@ class Bell:
         self._rung = threading.Event()
         self._stopping = False
         self._is_broken = False
+        self._queue = TaskQueue(config().broker_url)
         self._thread = threading.Thread(target=self._run, name="bell")
 
     def start(self) -> None:
@@ -40,6 +44,7 @@ class Bell:
         self._stopping = True
         self._rung.set()
         self._thread.join()
+        self._queue.close()
 
     def ring(self, message_ids: Sequence[UUID]) -> None:
         self._ids.extend(message_ids)
@@ -59,6 +64,8 @@ class Bell:
                 time.sleep(BUSY_WINDOW if is_busy else WINDOW)
 
     def _publish(self, message_ids: list[str]) -> None:
+        if self._queue.is_full():
+            return
         try:
             route_messages.apply_async(kwargs={"message_ids": message_ids})
         except (OperationalError, OSError) as error:

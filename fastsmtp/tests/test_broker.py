@@ -39,6 +39,7 @@ def test_it_listens_on_a_socket_of_ours_and_nowhere_else(tmp_path: Path) -> None
     assert settings["port"] == "0"
     assert settings["appendonly"] == "yes"
     assert settings["maxmemory-policy"] == "noeviction"
+    assert settings["maxmemory"] == str(256 * 1024 * 1024)
     assert not is_ready(socket)
 
 

@@ -12,12 +12,15 @@ import redis
 from accounts.models import Domain
 from delivery.models import Message
 from delivery.tasks import route_messages
+from fastsmtp.task_queue import MAX_WAITING
 from harness.processes import free_port
 from harness.waiting import wait_until
 from ingest.bell import MAX_IDS, Bell
 from ingest.tests.dialogue import send_mail
 from ingest.tests.running import ServerProcess
 
+NAME = "fastsmtp"
+FULL = "10000 tasks wait and no worker takes them: no more are added"
 AWAY = "the broker is away, workers will find new mail by themselves"
 
 
@@ -29,8 +32,18 @@ class Queue:
 
     def tasks(self) -> list[list[str]]:
         """The message ids of each, first come first."""
-        tasks: Sequence[str | bytes] = self._client.lrange("fastsmtp", 0, -1)
+        tasks: Sequence[str | bytes] = self._client.lrange(NAME, 0, -1)
         return [_message_ids(task) for task in reversed(tasks)]
+
+    def fill(self) -> None:
+        """With as many as may wait."""
+        self._client.lpush(NAME, *["a task"] * MAX_WAITING)
+
+    def empty(self) -> None:
+        self._client.delete(NAME)
+
+    def count(self) -> int:
+        return self._client.llen(NAME)
 
     def ids(self) -> list[str]:
         return [message_id for task in self.tasks() for message_id in task]
@@ -87,6 +100,38 @@ def test_an_unexpected_error_does_not_silence_it(
     bell.ring([message_id])
     bell.stop()
     assert queue.ids() == [str(message_id)]
+
+
+def test_nothing_is_added_to_what_no_worker_takes(
+    queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue.fill()
+    bell = Bell()
+    for _ in range(3 * MAX_IDS):
+        bell.ring([uuid4()])
+    bell.start()
+    bell.stop()
+    assert queue.count() == MAX_WAITING
+    assert caplog.text.count(FULL) == 1
+
+
+def test_it_rings_again_when_tasks_are_taken(
+    queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue.fill()
+    bell = Bell()
+    bell.start()
+    bell.ring([uuid4()])
+    wait_until(lambda: FULL in caplog.text)
+    queue.empty()
+
+    def is_heard() -> bool:
+        bell.ring([uuid4()])
+        return bool(queue.count())
+
+    wait_until(is_heard)
+    bell.stop()
+    assert caplog.text.count("tasks are taken again") == 1
 
 
 @pytest.mark.parametrize("is_hung", [False, True], ids=["away", "hung"])

@@ -1,0 +1,49 @@
+"""The tasks that wait in the broker, and whether more may be added to them."""
+
+import logging
+import time
+
+import redis
+
+from fastsmtp.celery import BROKER_TIMEOUT, app
+
+log = logging.getLogger(__name__)
+
+# Some minutes of mail that pours in, an hour of beat. While no worker takes any, each would be kept
+# for ever; and what they ring for, a worker finds by itself.
+MAX_WAITING = 10_000  # tasks
+LOOK_INTERVAL = 1.0  # seconds
+
+
+class TaskQueue:
+    """For one thread. It has a connection of its own."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._broker = redis.Redis.from_url(
+            broker_url, socket_timeout=BROKER_TIMEOUT, socket_connect_timeout=BROKER_TIMEOUT
+        )
+        self._is_full = False
+        self._looked_at = float("-inf")
+
+    def count(self) -> int | None:
+        """None while the broker does not answer: what publishes and what consumes tell of it."""
+        try:
+            return self._broker.llen(app.conf.task_default_queue)
+        except redis.RedisError:
+            return None
+
+    def is_full(self) -> bool:
+        """As of the last second. A broker that does not answer has room."""
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_INTERVAL:
+            return self._is_full
+        was_full, self._is_full = self._is_full, (self.count() or 0) >= MAX_WAITING
+        self._looked_at = now
+        if self._is_full and not was_full:
+            log.warning("%d tasks wait and no worker takes them: no more are added", MAX_WAITING)
+        elif was_full and not self._is_full:
+            log.warning("tasks are taken again")
+        return self._is_full
+
+    def close(self) -> None:
+        self._broker.close()
