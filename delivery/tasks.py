@@ -27,6 +27,7 @@ from delivery.intake import repetitions
 from delivery.replay import feeding
 from delivery.retention.ages import Ages
 from delivery.retention.cleanup import Cleaner
+from delivery.retention.clock import ClocksDiffer
 from delivery.retention.lease import LeaseTaken
 from delivery.retention.pace import Pace
 from delivery.routing import routing
@@ -138,6 +139,9 @@ def _clean() -> None:
         report = _cleaner.run(Ages.of(config()), pace=pace)
     except LeaseTaken as error:
         log.info("another process does the %s", error)
+        return
+    except ClocksDiffer as error:
+        log.error("no cleanup: %s", error)
         return
     if report.refused:
         log.warning("%d attachments stay in the bucket: %s", report.refused, report.refusal)

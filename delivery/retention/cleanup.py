@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from delivery.retention import deliveries, events, expiry, messages, raws, replays
 from delivery.retention.ages import Ages, Cutoffs
+from delivery.retention.clock import compare_clocks
 from delivery.retention.lease import HeldLease
 from delivery.retention.objects import Attachments
 from delivery.retention.pace import Pace
@@ -22,8 +23,8 @@ def clean_up(
 ) -> Report:
     """Deletes what is older than that, or only counts it. `tell` hears of every batch.
 
-    Raises LeaseTaken when another process is cleaning up, DatabaseError; all that was done until
-    then stays done.
+    Raises ClocksDiffer, LeaseTaken when another process is cleaning up, DatabaseError; all that was
+    done until then stays done.
     """
     return Cleanup(ages, is_dry=is_dry, tell=tell).run(Pace())
 
@@ -53,11 +54,13 @@ class Cleanup:
         tell: Callable[[Report], None] = lambda _: None,
     ) -> None:
         self.is_over = False  # at its end, or by an error
+        compare_clocks()
         cutoffs = Cutoffs.at(timezone.now(), ages)
         self._run = Run(cutoffs=cutoffs, is_dry=is_dry, tell=tell)
         self._batches = self._until_over()
 
     def run(self, pace: Pace) -> Report:
+        compare_clocks()
         self._run.report = report = Report()
         with nullcontext() if self._run.is_dry else HeldLease(JOB) as lease:
             for _ in self._batches:

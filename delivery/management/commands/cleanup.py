@@ -10,6 +10,7 @@ from django.core.management.base import CommandParser
 
 from delivery.retention.ages import Ages
 from delivery.retention.cleanup import clean_up
+from delivery.retention.clock import ClocksDiffer
 from delivery.retention.lease import LeaseTaken
 from delivery.retention.run import Report
 from fastsmtp.cli import align
@@ -61,6 +62,8 @@ them the configuration's count."
             raise CommandError(
                 "Another cleanup is at work, or ended less than two minutes ago without a word."
             ) from None
+        except ClocksDiffer as error:
+            raise CommandError(str(error)) from None
         rows = [[text, report.counts[kind]] for kind, text in KINDS.items()]
         self.stdout.write(align([["would be" if dry_run else "was", "rows"], *rows]))
         if report.refused:
