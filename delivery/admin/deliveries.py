@@ -109,7 +109,7 @@ class DeliveryAdmin(SearchesTheNewest):
         ("created_at", RangeDateTimeFilter),
     ]
     search_fields = ["recipient_address", "message__internet_message_id", "message__subject"]
-    message_id_field = "message__internet_message_id"
+    message_id_lookup = "message__internet_message_id__whole"
     ordering = ["-id"]  # ids grow with time, and have an index
     inlines = [AttemptsInline]
     actions = ["retry", "release", "discard"]

@@ -48,7 +48,7 @@ class MessageAdmin(SearchesTheNewest):
     list_filter = [("domain", AutocompleteSelectFilter), ("received_at", RangeDateTimeFilter)]
     list_select_related = ["domain"]
     search_fields = ["subject", "from_address", "mail_from", "internet_message_id"]
-    message_id_field = "internet_message_id"
+    message_id_lookup = "internet_message_id__whole"
     ordering = ["-id"]  # ids grow with time, and have an index
     inlines = [DeliveriesInline]
     fieldsets = [

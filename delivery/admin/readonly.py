@@ -32,7 +32,7 @@ class SearchesTheNewest(RecordAdmin):
     """Mail is searched among the newest rows that the filters leave, and by its whole Message-ID
     among all. Ids grow with time."""
 
-    message_id_field: str
+    message_id_lookup: str
     search_help_text = (
         f"Among the newest {SEARCHED:,} that the filters leave; a whole Message-ID among all."
     )
@@ -43,7 +43,7 @@ class SearchesTheNewest(RecordAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        known = queryset.filter(**{self.message_id_field: term})
+        known = queryset.filter(**{self.message_id_lookup: term})
         if known.exists():
             return known, False
         ids = queryset.order_by("-pk").values_list("pk", flat=True)

@@ -2,6 +2,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import Domain
+from delivery.models.header_id import Whole
 from fastsmtp.ids import uuid7
 
 CHUNK_SIZE = 1024 * 1024  # bytes of one database value
@@ -86,6 +87,7 @@ class Message(models.Model):
     protocol = models.CharField(max_length=10, blank=True, default="", db_default="")
     size = models.PositiveBigIntegerField()
     internet_message_id = models.CharField(max_length=998, blank=True)
+    internet_message_id.register_lookup(Whole)
     from_address = models.CharField(max_length=320, blank=True)
     subject = models.CharField(max_length=998, blank=True)
     dkim_result = models.CharField(max_length=10, default="none", db_default="none")

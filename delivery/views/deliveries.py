@@ -52,7 +52,7 @@ def _of_message(text: str) -> Q:
     try:
         return Q(message_id=UUID(text))
     except ValueError:
-        return Q(message__internet_message_id=text)
+        return Q(message__internet_message_id__whole=text)
 
 
 class OneDelivery(GenericAPIView):
