@@ -354,6 +354,9 @@ def _break_everything(scene: Scene) -> None:
 
     scene.sql("UPDATE endpoints SET secret = 'nonsense' WHERE url LIKE '%/broken/%'")
     scene.send("broken")
+    scene.wait_for_log("worker", "No key of FASTSMTP_ENCRYPTION_KEY")
+    scene.sql("UPDATE endpoints SET max_body_bytes = 'nonsense' WHERE url LIKE '%/broken/%'")
+    scene.send("broken")
     scene.wait_for_log("worker", "could not be sent")
     assert scene.ask("GET", f"/domains/{scene.domain_id}/recipients") == 200
 
