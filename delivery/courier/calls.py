@@ -35,6 +35,7 @@ LARGE_CALLS = 2  # calls with a large message at once to one endpoint
 LARGE_BODIES = 224 * 1024 * 1024  # bytes of large bodies that are built or sent at once
 MEDIUM = 1024 * 1024  # bytes of a message whose body need not wait for larger ones
 MEDIUM_BODIES = 32 * 1024 * 1024  # bytes of theirs at once
+REHEARSAL_PATIENCE = 10.0  # seconds that a suspect waits for its turn
 LARGE_BUILDS = 2  # large payloads that are computed at once in this process
 
 
@@ -130,7 +131,9 @@ class Caller:
 
     async def _make_body(self, job: Job, raw: bytes, compute: InThread) -> Body:
         if job.lost_claims:
-            patience = self._slack(job) - LONGEST_REHEARSAL.total_seconds()
+            # Not for longer: a large one holds room that others wait for.
+            slack = self._slack(job) - LONGEST_REHEARSAL.total_seconds()
+            patience = min(slack, REHEARSAL_PATIENCE)
             await self._rehearsal.try_out(job, raw, patience=patience)
         if self._keeper is None:
             return await compute(build, job, raw)

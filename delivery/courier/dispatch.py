@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.utils import timezone
 
 from delivery.courier.calls import Caller
@@ -91,7 +91,7 @@ class Dispatch:
                 # After an outage their answers may be about to be recorded, by another process.
                 takes_lost=not self._database.is_in_aftermath,
             )
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError, ProgrammingError):  # away, or not migrated yet
             raise
         except Exception:
             if len(slots) == 1:

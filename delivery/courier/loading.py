@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, ProgrammingError
 
 from delivery import jobs
 from delivery.jobs import Job, Target
@@ -23,7 +23,7 @@ def load_jobs(
     """As `jobs.load`, without those that cannot be read."""
     try:
         return jobs.load(delivery_ids, targets, claim_id, ends)
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError, ProgrammingError):  # away, or not migrated yet
         raise
     except Exception:
         if len(delivery_ids) == 1:

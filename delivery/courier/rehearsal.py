@@ -42,6 +42,7 @@ class Rehearsal:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rehearse")
         self._child: subprocess.Popen[bytes] | None = None
         self._rest: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
     async def try_out(self, job: Job, raw: bytes, *, patience: float) -> None:
         """Waits so many seconds for its turn. Raises NoTurn, Deadly."""
@@ -58,6 +59,7 @@ class Rehearsal:
 
     def close(self) -> None:
         """Whoever is being rehearsed is not waited for."""
+        self._is_closed = True  # for a child that is being started
         if self._rest is not None:
             self._rest.cancel()
         if self._child is not None:
@@ -78,7 +80,7 @@ class Rehearsal:
         """Where there can be no child everybody does, and it is as it was without rehearsals."""
         if self._child is not None and self._child.poll() is not None:
             self._end()
-        if self._child is None and not self._start():
+        if self._is_closed or (self._child is None and not self._start()):
             return True
         assert self._child is not None
         survives = _builds(self._child, job, raw)
@@ -98,6 +100,8 @@ class Rehearsal:
         except OSError:
             log.exception("suspects cannot be tried out")
             return False
+        if self._is_closed:
+            self._child.kill()
         with _limited(self._child, STARTING):
             is_ready = _is_alive(self._child)
         if not is_ready:

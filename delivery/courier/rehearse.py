@@ -16,7 +16,8 @@ from fastsmtp.lifeline import die_with_parent
 from fastsmtp.logs import configure_logging
 
 ALIVE = b"."  # written when it is ready, and after each body
-MEMORY = 2 * 1024**3  # bytes of its address space
+MEMORY = 2 * 1024**3  # bytes of its address space, at least
+MEMORY_OF_A_BYTE = 8  # more for each that a message may have
 
 
 def main() -> None:
@@ -43,8 +44,9 @@ def _die_first() -> None:
     """Before the worker when memory is short, and before there is none for others."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
+    limit = max(MEMORY, MEMORY_OF_A_BYTE * config().smtp_max_message_size)
     with suppress(ValueError):  # it may not have as much anyway
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _try(build: Callable[..., object], *arguments: object) -> None:

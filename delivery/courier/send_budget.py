@@ -71,7 +71,8 @@ class SendBudget:
 
     def _serve(self) -> None:
         for waiter in list(self._waiting):
-            if not self._is_modest(waiter):
+            # One that was cancelled is about to leave.
+            if waiter.turn.done() or not self._is_modest(waiter):
                 continue
             if self.used and self.used + waiter.size > self._limit:
                 return

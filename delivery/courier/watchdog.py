@@ -20,6 +20,7 @@ LOOK_INTERVAL = 5.0  # seconds
 LOOP_PATIENCE = 60.0  # seconds
 # Who waits for a lock gets an error before: see `fastsmtp.waits`.
 DATABASE_PATIENCE = 120.0  # seconds of one claim, or of one recording
+LAST_WORDS = 10.0  # seconds for the log
 WATCHED = ("claim", "record")
 STDERR = 2  # Celery has put something else in the place of `sys.stderr`
 
@@ -83,6 +84,10 @@ class Watchdog:
 
 
 def _end(name: str, seconds: float) -> None:
+    # What hangs may be the log: then this ends the process without a word.
+    hard_end = threading.Timer(LAST_WORDS, os._exit, [1])
+    hard_end.daemon = True
+    hard_end.start()
     log.critical("the courier's %s has not moved for %g s; the worker ends", name, seconds)
     faulthandler.dump_traceback(STDERR)
     os._exit(1)

@@ -3,8 +3,11 @@
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -126,6 +129,31 @@ def test_without_any_child_nobody_is_held_back(
 ) -> None:
     monkeypatch.setattr(sys, "executable", python)
     _rehearse(lambda rehearsal: _try_out(rehearsal, "deadly"))
+
+
+def test_a_child_that_is_being_started_holds_up_no_stop(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One that is never ready, and is there only when all have been told to end."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexec sleep 600\n")
+    python.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setattr(rehearsal, "STARTING", 600.0)
+    start, starting = subprocess.Popen, threading.Event()
+
+    async def play(rehearsal: Rehearsal) -> None:
+        def start_late(*args: Any, **options: Any) -> subprocess.Popen[bytes]:
+            starting.set()
+            wait_until(lambda: rehearsal._is_closed)
+            return start(*args, **options)
+
+        monkeypatch.setattr(subprocess, "Popen", start_late)
+        trying = asyncio.create_task(_try_out(rehearsal, "harmless"))
+        await asyncio.to_thread(starting.wait)
+        trying.cancel()
+
+    _rehearse(play)
 
 
 PARENT = """

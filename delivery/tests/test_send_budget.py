@@ -80,6 +80,23 @@ def test_a_large_one_is_not_overtaken_for_ever() -> None:
     asyncio.run(run())
 
 
+def test_who_is_about_to_leave_is_passed_over() -> None:
+    async def run() -> None:
+        budget = SendBudget(100)
+        first = await budget.take(60, "one")
+        leaving = asyncio.create_task(budget.take(90, "two"))
+        staying = asyncio.create_task(budget.take(90, "three"))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        first.resize(0)
+        (await staying).resize(0)
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        assert budget.used == 0
+
+    asyncio.run(run())
+
+
 def test_whose_turn_comes_as_he_goes_takes_nothing() -> None:
     async def run() -> None:
         budget = SendBudget(100)

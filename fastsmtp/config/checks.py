@@ -16,7 +16,7 @@ from fastsmtp.mail.address import parse_mailbox
 from fastsmtp.mail_relay import MailRelay
 from fastsmtp.webhook_secret import SECRET_FORM, require_secret
 
-MIN_CONNECTIONS = 9  # of one process: a courier has seven threads that use it, tasks have two
+MIN_CONNECTIONS = 10  # of one process: a courier has eight threads that use it, tasks have two
 
 
 class CheckedVariables(Variables):
