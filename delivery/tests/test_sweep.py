@@ -55,6 +55,9 @@ def test_two_at_once_judge_each_message_once(
     ids = _receive_overdue(recipient, 30, tries=tries)
     at_once(partial(sweep, ids), partial(sweep, ids))
     assert Counter(id for batch in judged for id in batch) == Counter(ids)
+    # MariaDB locks for a moment what it only looks at; who is passed over has another turn.
+    Message.objects.filter(route_due_at__isnull=False).update(route_due_at=timezone.now())
+    sweep(ids)
     assert Delivery.objects.count() == 30
 
 
