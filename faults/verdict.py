@@ -75,11 +75,7 @@ def judge(
     wrong: Sequence[str] = (),
 ) -> Verdict:
     """Once nothing happens any more; `wrong` is what was seen on the way."""
-    failures = {
-        ending.delivery: ending.unique_id
-        for ending in endings
-        if ending.state != "delivered" and _is_expected(ending)
-    }
+    failures = _failures(endings)
     count = evaluate(
         sent,
         arrivals,
@@ -88,15 +84,7 @@ def judge(
         in_flight=in_flight,
         failures=failures,
     )
-    strays = {ending.delivery: ending.state for ending in endings if not _is_expected(ending)}
-    copies = Counter((ending.unique_id, ending.recipient) for ending in endings)
-    came = {arrival.webhook_id for arrival in arrivals if 200 <= arrival.status < 300}
-    findings = {
-        "mails were delivered under two webhook-ids": count.sent_again,
-        "mails were stored twice": sum(number > 1 for number in copies.values()),
-        "deliveries ended as they must not at their endpoint": len(strays),
-        "deliveries arrived and are shown as failed": len(came & failures.keys()),
-    }
+    findings = _find(count, endings, arrivals, failures)
     return Verdict(
         count=count,
         in_flight=len(in_flight),
@@ -110,10 +98,40 @@ def judge(
             *(sentence for trend in trends for sentence in trend.grown()),
         ],
         suspects={
-            **{id: f"is {state}" for id, state in strays.items()},
+            **{ending.delivery: f"is {ending.state}" for ending in _strays(endings)},
             **dict.fromkeys(repeated_ids(arrivals).difference(in_flight), "came again"),
         },
     )
+
+
+def _failures(endings: Sequence[Ending]) -> dict[str, str]:
+    """Deliveries that failed as they had to, with their mails."""
+    return {
+        ending.delivery: ending.unique_id
+        for ending in endings
+        if ending.state != "delivered" and _is_expected(ending)
+    }
+
+
+def _find(
+    count: Count,
+    endings: Sequence[Ending],
+    arrivals: Sequence[Arrival],
+    failures: Mapping[str, str],
+) -> dict[str, int]:
+    """What must not be, and how often it is."""
+    copies = Counter((ending.unique_id, ending.recipient) for ending in endings)
+    came = {arrival.webhook_id for arrival in arrivals if 200 <= arrival.status < 300}
+    return {
+        "mails were delivered under two webhook-ids": count.sent_again,
+        "mails were stored twice": sum(number > 1 for number in copies.values()),
+        "deliveries ended as they must not at their endpoint": len(_strays(endings)),
+        "deliveries arrived and are shown as failed": len(came & failures.keys()),
+    }
+
+
+def _strays(endings: Sequence[Ending]) -> list[Ending]:
+    return [ending for ending in endings if not _is_expected(ending)]
 
 
 def _is_expected(ending: Ending) -> bool:

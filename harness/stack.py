@@ -11,7 +11,6 @@ Logs are `<role>.log` in the folder.
 import base64
 import http.client
 import json
-import os
 import secrets
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from harness.environment import without_settings
 from harness.processes import Process, free_port, is_listening
 
 type Role = Literal["smtp", "api", "worker", "beat"]
@@ -52,7 +52,7 @@ class Stack:
         self.smtp_port, self.api_port = free_port(), free_port()
         self._processes: dict[Role, Process] = {}
         self._environment = {
-            **_environment_without_settings(),
+            **without_settings(),
             "FASTSMTP_DATA_DIR": str(folder),
             **({"FASTSMTP_DATABASE_URL": database_url} if database_url else {}),
             "FASTSMTP_REDIS_URL": redis_url,
@@ -192,8 +192,3 @@ class Stack:
         if response.status >= 400:
             raise CommandFailed(f"{method} {path}: {response.status} {answer.decode()}")
         return json.loads(answer)
-
-
-def _environment_without_settings() -> dict[str, str]:
-    """Settings of the caller, who may be a test of the product, are not for the product."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("FASTSMTP_")}

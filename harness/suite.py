@@ -19,6 +19,7 @@ import psycopg
 import redis
 
 from fastsmtp.database import DatabaseURL
+from harness.environment import without_settings
 
 ROOT = Path(__file__).parents[1]
 POSTGRES = os.environ.get(
@@ -121,7 +122,7 @@ def _run(leg: Leg, arguments: list[str]) -> Outcome:
         status = subprocess.run(
             [*_pytest(), f"--junitxml={report}", *leg.arguments, *arguments],
             cwd=ROOT,
-            env=_environment(leg),
+            env={**without_settings(), **leg.environment},
         ).returncode
         return _judge(leg, status, report)
 
@@ -130,12 +131,6 @@ def _pytest() -> list[str]:
     processes = str(max(2, os.cpu_count() or 1))
     # A few tests run a whole installation and take as long as hundreds of others.
     return [sys.executable, "-m", "pytest", "-q", "-n", processes, "--dist", "worksteal"]
-
-
-def _environment(leg: Leg) -> dict[str, str]:
-    """Without the developer's own configuration."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FASTSMTP_")}
-    return {**kept, **leg.environment}
 
 
 def _judge(leg: Leg, status: int, report: Path) -> Outcome:
