@@ -8,6 +8,7 @@ many others hang.
 
 import time
 import uuid
+from collections import OrderedDict
 from collections.abc import Collection
 
 from delivery.courier.lane_run import MAX_CLAIM, LaneRun
@@ -32,7 +33,8 @@ class Hunger:
         self._lanes: dict[uuid.UUID, LaneRun] = {}
         self._domains: dict[uuid.UUID, str] = {}  # of lanes that are forgotten as well
         self._tenants: dict[str, Tenant] = {}
-        self._queue: dict[str, Tenant] = {}  # those with a queue; who was served goes last
+        # Those with a queue; who was served goes last.
+        self._queue: OrderedDict[str, Tenant] = OrderedDict()
 
     def lane(self, endpoint_id: uuid.UUID) -> LaneRun:
         lane = self._lanes.get(endpoint_id)
@@ -74,7 +76,8 @@ class Hunger:
         budget = min((free + 1) // 2, MAX_CLAIM)
         wishes: dict[str, dict[uuid.UUID, int]] = {}
         totals: list[int] = []
-        for domain, tenant in list(self._queue.items()):
+        sated: list[str] = []
+        for domain, tenant in self._queue.items():
             if len(wishes) >= budget:
                 break
             room = max(free // TENANT_PART, 1) - tenant.held
@@ -84,7 +87,9 @@ class Hunger:
                 wishes[domain] = wanted
                 totals.append(min(room, sum(wanted.values())))
             else:  # until one of its calls ends, or somebody wakes a lane of it
-                del self._queue[domain]
+                sated.append(domain)
+        for domain in sated:
+            del self._queue[domain]
         chosen: dict[uuid.UUID, int] = {}
         for domain, share in zip(wishes, fair_shares(totals, budget), strict=True):
             chosen |= self._serve(domain, wishes[domain], share)
@@ -92,8 +97,8 @@ class Hunger:
 
     def _serve(self, domain: str, wishes: dict[uuid.UUID, int], share: int) -> dict[uuid.UUID, int]:
         ids = list(wishes)[:share]
-        tenant = self._queue[domain] = self._queue.pop(domain)
-        tenant.rotate(ids)
+        self._queue.move_to_end(domain)
+        self._queue[domain].rotate(ids)
         return dict(zip(ids, fair_shares([wishes[id] for id in ids], share), strict=True))
 
     # --- having ---

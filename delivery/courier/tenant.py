@@ -1,6 +1,7 @@
 """One domain in the memory of a courier: its lanes that wait for calls, and what it has."""
 
 import uuid
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,25 +11,29 @@ from delivery.courier.lane_run import LaneRun
 @dataclass(slots=True, eq=False)
 class Tenant:
     held: int = 0  # room that its claimed deliveries take
-    queue: dict[uuid.UUID, LaneRun] = field(default_factory=dict)  # who was served goes last
+    # Who was served goes last. It may be 100,000 lanes, of which a claim looks at the first ones.
+    queue: OrderedDict[uuid.UUID, LaneRun] = field(default_factory=OrderedDict)
 
     def wishes(self, most: int, *, lane_limit: int) -> dict[uuid.UUID, int]:
         """How many the next lanes may claim, `most` of them. A lane without room leaves the queue
         until one of its calls ends."""
         wishes: dict[uuid.UUID, int] = {}
-        for endpoint_id, lane in list(self.queue.items()):
+        full: list[uuid.UUID] = []
+        for endpoint_id, lane in self.queue.items():
             wish = min(lane.room, lane.appetite, lane_limit - lane.in_flight)
             if wish > 0:
                 wishes[endpoint_id] = wish
             else:
-                del self.queue[endpoint_id]
+                full.append(endpoint_id)
             if len(wishes) == most:
                 break
+        for endpoint_id in full:
+            del self.queue[endpoint_id]
         return wishes
 
     def rotate(self, endpoint_ids: Sequence[uuid.UUID]) -> None:
         for endpoint_id in endpoint_ids:
-            self.queue[endpoint_id] = self.queue.pop(endpoint_id)
+            self.queue.move_to_end(endpoint_id)
 
 
 def fair_shares(wishes: Sequence[int], budget: int) -> list[int]:
