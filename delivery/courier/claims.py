@@ -10,18 +10,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Case, F, When
 from django.utils import timezone
 
 from delivery import jobs
 from delivery.courier.loading import load_jobs
+from delivery.courier.release import put_off
 from delivery.courier.suspicion import prolong
 from delivery.jobs import Job, Target
-from delivery.lanes import lanes
 from delivery.lanes.answers import Kind
 from delivery.lanes.health import LaneState
 from delivery.models import Attempt, Delivery, Lane
@@ -73,37 +71,21 @@ def claim(
         usual = {id: _end_of_claim(target, now, timeout) for id, target in targets.items()}
         ends = {item.id: prolong(usual[item.endpoint_id], item.lost_claims) for item in due}
         _write(due, claim_id, ends)
-        probes = [item for item in due if not targets[item.endpoint_id].is_active]
-        _start_probes({item.endpoint_id: ends[item.id] for item in probes})
+        probes = {
+            item.endpoint_id: ends[item.id]
+            for item in due
+            if not targets[item.endpoint_id].is_active
+        }
+        _start_probes(probes)
     crash_point("after_claim")
     counts = Counter(item.endpoint_id for item in due)
     claimed.dry = {id for id in slots if id not in claimed.closed}
     claimed.dry -= {id for id, limit in limits.items() if counts[id] >= limit}
     claimed.jobs = load_jobs([item.id for item in due], targets, claim_id, ends)
+    read = {job.delivery_id for job in claimed.jobs}
+    unread = {item.id: item.endpoint_id for item in due if item.id not in read}
+    put_off(unread, claim_id, probes)
     return claimed
-
-
-def release(jobs: Sequence[Job]) -> None:
-    """Gives back claims for which no call was made, as if they had never been; only a suspect
-    stays one."""
-    with transaction.atomic():
-        lanes.wake({job.endpoint_id for job in jobs}, at=timezone.now())
-        _end_probes([job for job in jobs if job.is_probe])
-        for claim_id, group in groupby(jobs, key=lambda job: job.claim_id):
-            Delivery.objects.filter(
-                id__in=[job.delivery_id for job in group], claim_id=claim_id
-            ).update(
-                claim_id=None,
-                claimed_until=None,
-                tries=_one_less("tries"),
-                attempts=_one_less("attempts"),
-            )
-
-
-def _one_less(column: str) -> Case:
-    """Never below 0, even where a previous version began the tries anew under the claim: the
-    statement would fail, and with it the whole batch."""
-    return Case(When(**{f"{column}__gt": 0}, then=F(column) - 1), default=0)
 
 
 def _targets(endpoint_ids: Sequence[uuid.UUID], now: datetime) -> dict[uuid.UUID, Target]:
@@ -215,12 +197,4 @@ def _start_probes(ends: Mapping[uuid.UUID, datetime]) -> None:
     for endpoint_id, end in ends.items():
         Lane.objects.filter(endpoint_id=endpoint_id).update(
             state=LaneState.PROBING, paused_until=end
-        )
-
-
-def _end_probes(probes: Sequence[Job]) -> None:
-    """No call was made: the next one need not wait for the end of its claim."""
-    for job in probes:
-        Lane.objects.filter(endpoint_id=job.endpoint_id, paused_until=job.claimed_until).update(
-            state=LaneState.PAUSED, paused_until=timezone.now()
         )

@@ -27,6 +27,6 @@ def load_jobs(
         raise
     except Exception:
         if len(delivery_ids) == 1:
-            log.exception("delivery %s cannot be read: its claim runs out", *delivery_ids)
+            log.exception("delivery %s cannot be read: it is put off", *delivery_ids)
             return []
         return [job for id in delivery_ids for job in load_jobs([id], targets, claim_id, ends)]

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from django.db import InterfaceError, OperationalError
 
-from delivery.courier import claims, recorder
+from delivery.courier import recorder
 from delivery.courier.database_threads import DatabaseThreads
+from delivery.courier.release import release
 from delivery.courier.unwritable import record_in_part
 from delivery.courier.wakes import Wakes
 from delivery.jobs import Job
@@ -125,7 +126,7 @@ class Recording:
         if not unused:
             return
         try:
-            await self._database.run("record", claims.release, unused)
+            await self._database.run("record", release, unused)
         except (OperationalError, InterfaceError):
             self.give_back(unused)
             raise

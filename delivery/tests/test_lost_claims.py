@@ -2,7 +2,7 @@
 
 import pytest
 
-from delivery.courier.claims import release
+from delivery.courier.release import release
 from delivery.courier.suspicion import prolong
 from delivery.lanes.answers import Kind
 from delivery.lanes.health import LaneState

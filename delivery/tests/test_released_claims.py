@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from delivery.courier.claims import release
 from delivery.courier.lookout import due_lanes
+from delivery.courier.release import release
 from delivery.lanes import lanes
 from delivery.models import Attempt, Delivery, Endpoint, Lane, Recipient
 from delivery.tests.waiting_mail import add_due, claim_from, claim_one, expire_claims

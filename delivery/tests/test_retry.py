@@ -9,9 +9,9 @@ from django.utils import timezone
 from accounts.models import Domain
 from delivery.by_hand.deletion import delete_domain, delete_recipient
 from delivery.by_hand.interventions import AT_ONCE, retry
-from delivery.courier.claims import release
 from delivery.courier.courier import Courier
 from delivery.courier.recorder import record
+from delivery.courier.release import release
 from delivery.lanes.answers import Kind
 from delivery.models import Delivery, Endpoint, Lane, Message, Recipient
 from delivery.routing.routing import route

@@ -1,15 +1,19 @@
 """A row that cannot be read costs nobody else's mail anything."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from delivery.courier.courier import Courier
-from delivery.models import Delivery, Endpoint, Recipient
+from delivery.courier.release import PUT_OFF
+from delivery.models import Attempt, Delivery, Endpoint, Lane, Recipient
 from delivery.routing.routing import route
 from delivery.tests.courier_steps import move
 from delivery.tests.submissions import receive
+from delivery.tests.waiting_mail import add_due, claim_from, claim_one, expire_claims
 from delivery.tests.webhook_receiver import WebhookReceiver
 from fastsmtp.bulk import to_database
 from fastsmtp.orm import vault
@@ -96,8 +100,49 @@ def test_a_delivery(
     wait_until(lambda: Delivery.objects.filter(status=Status.DELIVERED).count() == 4)
     bad = Delivery.objects.exclude(status=Status.DELIVERED).get()
     assert bad.recipient_id == recipients[2].id
-    # Left to its claim: the call may be made once it can be read.
-    assert (bad.status, bad.attempts) == (Status.PENDING, 1)
-    assert bad.claim_id is not None
+    # Put off: the call may be made once it can be read.
+    wait_until(lambda: Delivery.objects.filter(claim_id=None, id=bad.id).exists())
+    bad.refresh_from_db()
+    assert (bad.status, bad.tries, bad.attempts) == (Status.PENDING, 0, 0)
+    assert bad.due_at is not None
+    assert bad.due_at > bad.created_at + PUT_OFF
+    assert not Attempt.objects.filter(delivery=bad).exists()
     assert f"delivery {bad.id} cannot be read" in caplog.text
     assert receiver.calls_of("/2") == []
+
+
+def test_a_delivery_that_would_be_the_probe_of_its_lane(
+    recipient: Recipient, endpoint: Endpoint
+) -> None:
+    bad = add_due(recipient, endpoint, age=60)
+    _spoil(recipient, "webhook_headers")
+    other = Recipient.objects.create(domain=recipient.domain, local_part="other")
+    good = add_due(other, endpoint)
+    now = timezone.now()
+    Lane.objects.update(state=Lane.State.PAUSED, paused_until=now, due_at=now)
+    assert claim_from(endpoint).jobs == []
+    assert Lane.objects.get().state == Lane.State.PAUSED
+    # Nobody waits for the end of a call that is not made.
+    job = claim_one(endpoint)
+    assert (job.delivery_id, job.is_probe) == (good.id, True)
+    assert Delivery.objects.filter(id=bad.id, claim_id=None, due_at__gt=now + PUT_OFF).exists()
+
+
+def test_a_suspect_that_cannot_be_read_any_more(recipient: Recipient, endpoint: Endpoint) -> None:
+    """Its worker died; none dies of reading it."""
+    add_due(recipient, endpoint)
+    claim_one(endpoint)
+    _spoil(recipient, "webhook_headers")
+    for _ in range(3):
+        expire_claims()
+        Delivery.objects.update(due_at=timezone.now())
+        assert claim_from(endpoint).jobs == []
+    assert Delivery.objects.get().lost_claims == Attempt.objects.count() == 1
+
+
+def test_its_lane_is_due_when_it_is(recipient: Recipient, endpoint: Endpoint) -> None:
+    add_due(recipient, endpoint)
+    _spoil(recipient, "webhook_headers")
+    Lane.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    claim_from(endpoint)
+    assert Lane.objects.get().due_at == Delivery.objects.get().due_at
