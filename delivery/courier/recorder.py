@@ -113,15 +113,20 @@ def _values(item: Settled) -> list[Any]:
         _moment(delivered_at),
         config().instance_id,
         _moment(outcome.finished_at),
-        count_oversize(
-            outcome.job.oversize_failures,
-            status=outcome.status_code,
-            was_reset=outcome.was_reset,
-            body_size=outcome.body_size,
-        ),
+        oversize_failures(outcome),
         count_lost(outcome.job.lost_claims, outcome.kind),
         _key(outcome.job.delivery_id),
     ]
+
+
+def oversize_failures(outcome: Outcome) -> int:
+    """In a row, with this one."""
+    return count_oversize(
+        outcome.job.oversize_failures,
+        status=outcome.status_code,
+        was_reset=outcome.was_reset,
+        body_size=outcome.body_size,
+    )
 
 
 def _attempt(outcome: Outcome) -> dict[str, object]:

@@ -7,7 +7,9 @@ from dataclasses import replace
 from django.db import InterfaceError, OperationalError, transaction
 
 from delivery.courier import recorder
+from delivery.courier.recorder import oversize_failures
 from delivery.courier.settlement import Settled, settle
+from delivery.courier.suspicion import count_lost
 from delivery.lanes import lanes
 from delivery.lanes.schedule import Schedule
 from delivery.models import Delivery
@@ -38,17 +40,26 @@ def _write_plain(outcome: Outcome, schedule: Schedule) -> Settled:
 
 
 def _write_state(outcome: Outcome, schedule: Schedule) -> Settled:
-    """The claim has counted the try. Nothing is said of the lane's health."""
+    """As `recorder`, but nothing is said of the lane's health."""
     settled = settle(outcome, schedule)
     job = outcome.job
+    waiting = Delivery.objects.filter(id=job.delivery_id, due_at__isnull=False)
+    is_delivered = settled.status == Delivery.Status.DELIVERED
+    if not is_delivered:  # a 2xx that comes late still wins
+        waiting = waiting.filter(claim_id=job.claim_id)
     with transaction.atomic():
         if settled.due_at is not None:
             lanes.wake([job.endpoint_id], at=settled.due_at)
-        Delivery.objects.filter(id=job.delivery_id, claim_id=job.claim_id).update(
+        waiting.update(
             status=settled.status,
             reason=settled.reason,
+            tries=settled.tries,
             due_at=settled.due_at,
             claim_id=None,
             claimed_until=None,
+            delivered_at=outcome.finished_at if is_delivered else None,
+            updated_at=outcome.finished_at,
+            oversize_failures=oversize_failures(outcome),
+            lost_claims=count_lost(job.lost_claims, outcome.kind),
         )
     return settled

@@ -9,7 +9,10 @@ import pytest
 from django.utils import timezone
 
 from delivery.courier.courier import Courier
+from delivery.courier.recorder import record
+from delivery.courier.suspicion import REHEARSALS
 from delivery.courier.unwritable import record_in_part
+from delivery.jobs import Job
 from delivery.lanes import lanes
 from delivery.lanes.answers import Kind
 from delivery.models import Attempt, Delivery, Endpoint, Lane, Recipient
@@ -17,7 +20,7 @@ from delivery.outcome import Outcome
 from delivery.tests.courier_steps import move, send, settled
 from delivery.tests.outcomes import SCHEDULE, outcome_of
 from delivery.tests.records import RAW
-from delivery.tests.waiting_mail import add_due, claim_one
+from delivery.tests.waiting_mail import add_due, claim_from, claim_one
 from delivery.tests.webhook_receiver import WebhookReceiver
 from delivery.transports import webhook
 from harness.waiting import wait_until
@@ -114,13 +117,75 @@ def test_its_lane_is_due_when_it_is(recipient: Recipient, endpoint: Endpoint) ->
     assert Lane.objects.get().due_at == item.due_at == Delivery.objects.get().due_at
 
 
+def _claim_of_somebody_else(job: Job) -> None:
+    """Ours has run out."""
+    theirs = timezone.now() + timedelta(seconds=30)
+    Delivery.objects.update(claim_id=job.delivery_id, claimed_until=theirs)
+
+
 def test_a_claim_that_is_somebody_elses_is_left_alone(
     recipient: Recipient, endpoint: Endpoint
 ) -> None:
     add_due(recipient, endpoint)
-    outcome = outcome_of(claim_one(endpoint), Kind.DELIVERED, status_code=NO_NUMBER)
-    theirs = timezone.now() + timedelta(seconds=30)
-    Delivery.objects.update(claim_id=outcome.job.delivery_id, claimed_until=theirs)
+    outcome = outcome_of(claim_one(endpoint), Kind.FAST, status_code=NO_NUMBER)
+    _claim_of_somebody_else(outcome.job)
     before = Delivery.objects.values().get()
     record_in_part(outcome, ValueError(), SCHEDULE)
     assert Delivery.objects.values().get() == before
+
+
+def test_but_a_success_that_comes_late_wins(recipient: Recipient, endpoint: Endpoint) -> None:
+    add_due(recipient, endpoint)
+    outcome = outcome_of(claim_one(endpoint), Kind.DELIVERED, status_code=NO_NUMBER)
+    _claim_of_somebody_else(outcome.job)
+    record_in_part(outcome, ValueError(), SCHEDULE)
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.claim_id) == (Status.DELIVERED, None)
+
+
+def test_what_is_over_stays_over(recipient: Recipient, endpoint: Endpoint) -> None:
+    add_due(recipient, endpoint)
+    outcome = outcome_of(claim_one(endpoint), Kind.DELIVERED, status_code=NO_NUMBER)
+    Delivery.objects.update(status=Status.CANCELLED, due_at=None)
+    before = Delivery.objects.values().get()
+    record_in_part(outcome, ValueError(), SCHEDULE)
+    assert Delivery.objects.values().get() == before
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.UNKNOWN])
+def test_the_delivery_is_what_it_would_be(
+    recipient: Recipient, endpoint: Endpoint, kind: Kind
+) -> None:
+    """But for what was said of the call."""
+    for _ in range(2):
+        add_due(recipient, endpoint, tries=1, attempts=1, lost_claims=1)
+    whole, part = [outcome_of(job, kind) for job in claim_from(endpoint).jobs]
+    record([whole], SCHEDULE)
+    record_in_part(replace(part, status_code=NO_NUMBER), ValueError(), SCHEDULE)
+    expected, found = (
+        Delivery.objects.get(id=outcome.job.delivery_id) for outcome in (whole, part)
+    )
+    columns = ("status", "reason", "tries", "attempts", "lost_claims", "claim_id")
+    assert [getattr(found, name) for name in columns] == [
+        getattr(expected, name) for name in columns
+    ]
+    assert found.updated_at == part.finished_at
+    assert found.delivered_at == (part.finished_at if kind is Kind.DELIVERED else None)
+
+
+def test_one_that_ends_its_rehearsals_is_given_up(recipient: Recipient, endpoint: Endpoint) -> None:
+    add_due(recipient, endpoint, lost_claims=1)
+    for _ in range(REHEARSALS):
+        Delivery.objects.update(due_at=timezone.now())
+        outcome = outcome_of(claim_one(endpoint), Kind.DEADLY, status_code=NO_NUMBER)
+        record_in_part(outcome, ValueError(), SCHEDULE)
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.reason) == (Status.EXHAUSTED, "deadly")
+
+
+def test_one_that_is_too_large_is_sent_with_links(recipient: Recipient, endpoint: Endpoint) -> None:
+    add_due(recipient, endpoint)
+    outcome = outcome_of(claim_one(endpoint), Kind.SLOW, status_code=413)
+    outcome.job.attempts = NO_NUMBER  # so there can be no attempt
+    record_in_part(outcome, ValueError(), SCHEDULE)
+    assert claim_one(endpoint).wants_links
