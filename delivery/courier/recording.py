@@ -100,6 +100,8 @@ class Recording:
         await self._release()
 
     async def _record(self, outcomes: list[Outcome]) -> None:
+        """Leaves those in the list that are not recorded when it raises OperationalError or
+        InterfaceError."""
         if not outcomes:
             return
         try:
@@ -108,8 +110,9 @@ class Recording:
             raise
         except Exception as error:
             if len(outcomes) > 1:
-                for outcome in outcomes:  # one bad row must not keep the others from being recorded
-                    await self._record([outcome])
+                while outcomes:  # one bad row must not keep the others from being recorded
+                    await self._record(outcomes[:1])
+                    del outcomes[0]
                 return
             [outcome] = outcomes
             log.exception("delivery %s: outcome not recorded", outcome.job.delivery_id)

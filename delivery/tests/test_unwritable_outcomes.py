@@ -1,21 +1,31 @@
 """What the database does not take of an outcome must not make the mail be called again for ever."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
+from delivery.courier import recorder
 from delivery.courier.courier import Courier
+from delivery.courier.database_threads import DatabaseThreads
+from delivery.courier.hunger import Hunger
 from delivery.courier.recorder import record
+from delivery.courier.recording import Recording
+from delivery.courier.settlement import Settled
 from delivery.courier.suspicion import REHEARSALS
 from delivery.courier.unwritable import record_in_part
+from delivery.courier.wakes import Wakes
 from delivery.jobs import Job
 from delivery.lanes import lanes
 from delivery.lanes.answers import Kind
-from delivery.models import Attempt, Delivery, Endpoint, Lane, Recipient
+from delivery.lanes.schedule import Schedule
+from delivery.models import Attempt, Delivery, Endpoint, EventNote, Lane, Recipient
 from delivery.outcome import Outcome
 from delivery.tests.courier_steps import move, send, settled
 from delivery.tests.outcomes import SCHEDULE, outcome_of
@@ -107,6 +117,39 @@ def test_others_of_its_batch_are_recorded(
         send(courier, recipient, raw=raw)
     wait_until(lambda: Delivery.objects.filter(status=Status.DELIVERED).count() == 3)
     assert Attempt.objects.count() == 2
+
+
+def test_others_of_its_batch_are_recorded_once_whatever_the_database_does_then(
+    recipient: Recipient, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        add_due(recipient, endpoint)
+    first, bad, last = (outcome_of(job, Kind.REFUSED) for job in claim_from(endpoint).jobs)
+    answers = iter([OperationalError("the server closed the connection"), None])
+
+    def record_or_fail(outcomes: Sequence[Outcome], schedule: Schedule) -> list[Settled]:
+        if outcomes == [last] and (error := next(answers)):
+            raise error
+        return record(outcomes, schedule)
+
+    monkeypatch.setattr(recorder, "record", record_or_fail)
+
+    async def run() -> None:
+        recording = Recording(database, Wakes(Hunger()), SCHEDULE)
+        for outcome in (first, replace(bad, status_code=NO_NUMBER), last):
+            recording.add(outcome)
+        with pytest.raises(OperationalError):
+            await recording.step()
+        await recording.step()
+        recording.close()
+        assert recording.is_finished()
+
+    with closing(DatabaseThreads("record")) as database:
+        asyncio.run(run())
+    called = Attempt.objects.values_list("delivery_id", flat=True)
+    assert sorted(called) == sorted([first.job.delivery_id, last.job.delivery_id])
+    assert EventNote.objects.count() == 2
+    assert Delivery.objects.filter(status=Status.EXHAUSTED).count() == 3
 
 
 def test_its_lane_is_due_when_it_is(recipient: Recipient, endpoint: Endpoint) -> None:
