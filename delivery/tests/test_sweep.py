@@ -15,7 +15,7 @@ from django.utils import timezone
 from delivery.courier.courier import Courier
 from delivery.models import Delivery, Message, Recipient
 from delivery.routing import verdicts
-from delivery.routing.sweep import FIRST_WAIT, LONGEST_WAIT, sweep
+from delivery.routing.sweep import AT_ONCE, FIRST_WAIT, LONGEST_WAIT, sweep
 from delivery.routing.unrouted import Unrouted
 from delivery.tests.courier_steps import move
 from delivery.tests.records import create_endpoint
@@ -69,6 +69,29 @@ def test_what_was_tried_before_is_tried_alone_and_last(
     new = _receive_overdue(recipient, 3)
     sweep([often, *once, *new])
     assert [batch for batch in judged if batch] == [new, [once[0]], [once[1]], [often]]
+
+
+def test_what_it_has_not_come_to_yet_another_one_sweeps(
+    recipient: Recipient, judged: list[list[UUID]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a try of large mail ends before its messages are due again, however many are overdue."""
+    ids = _receive_overdue(recipient, 12)
+    Message.objects.update(size=AT_ONCE // 4)
+    judge = verdicts.decide
+    by_another = 0
+
+    def judge_after_another(messages: Sequence[Unrouted]) -> Any:
+        nonlocal by_another
+        monkeypatch.setattr(verdicts, "decide", judge)
+        sweep(ids)
+        by_another = Delivery.objects.count()
+        return judge(messages)
+
+    monkeypatch.setattr(verdicts, "decide", judge_after_another)
+    sweep(ids)
+    assert by_another == 8
+    assert Counter(id for batch in judged for id in batch) == Counter(ids)
+    assert Delivery.objects.count() == 12
 
 
 def test_a_try_is_counted_before_the_rules_are_asked(
