@@ -115,7 +115,15 @@ def dispatch_due(**_: Any) -> None:
     """What the courier does once a second by itself, rung by beat: two bells are safer than one."""
     with unit_of_work():
         courier().wake(due_lanes().next_page())
-        courier().wake(sweep(overdue_messages().next_page()))
+        overdue = overdue_messages().next_page()
+    if overdue:
+        _sweep(overdue)
+
+
+def _sweep(overdue: Sequence[uuid.UUID]) -> None:
+    with _in_background() as has_turn:
+        if has_turn:
+            courier().wake(sweep(overdue))
 
 
 @app.task(name="delivery.forget_receptions", ignore_result=True)

@@ -39,6 +39,12 @@ def worker() -> Iterator[Courier]:
     tasks.courier.cache_clear()
 
 
+@pytest.fixture
+def resting_worker(worker: Courier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its courier does not look for overdue messages itself."""
+    monkeypatch.setattr("delivery.courier.sweeper.sweep", lambda _: set())
+
+
 def _run(task: object, **arguments: object) -> None:
     """As a worker does, without the broker; raises what the task raised."""
     task.apply(kwargs=arguments, throw=True)  # type: ignore[attr-defined]
@@ -112,6 +118,19 @@ def test_dispatching_finds_what_no_task_was_rung_for(
     _run(tasks.dispatch_due)
     messages = {call.headers["fastsmtp-message"] for call in receiver.wait_for_calls(2)}
     assert messages == {str(routed.id), str(unrouted.id)}
+
+
+@pytest.mark.usefixtures("resting_worker")
+def test_a_large_sweep_leaves_the_other_thread_to_fresh_mail(recipient: Recipient) -> None:
+    message = receive(recipient)
+    overdue = Message.objects.filter(id=message.id, route_due_at__isnull=False)
+    overdue.update(route_due_at=timezone.now())
+    with tasks._in_background() as has_turn:
+        assert has_turn
+        _run(tasks.dispatch_due)
+        assert overdue.exists()
+    _run(tasks.dispatch_due)
+    assert not overdue.exists()
 
 
 def test_what_is_old_is_deleted(recipient: Recipient) -> None:
