@@ -3,18 +3,20 @@ meanwhile leaves no other trace. One that was counted, and nothing more was hear
 and alone; so in the end only the message that processes end of is given up."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import batched
 
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from delivery.models import Replay, ReplayItem
 from delivery.routing import unrouted, verdicts
-from delivery.routing.verdicts import Decisions
+from delivery.routing.verdicts import Decision, Decisions
 
 MAX_UNFINISHED = 3
-LONGEST = timedelta(minutes=2)  # much more than judging takes; then its process has ended
+AT_ONCE = 16  # messages
+LONGEST = timedelta(minutes=2)  # much more than judging so many takes; then its process has ended
 
 
 class EndsProcesses(Exception):
@@ -39,6 +41,10 @@ def judge(replay: Replay, message_ids: Sequence[uuid.UUID]) -> Decisions:
     if taken.filter(tries__gt=MAX_UNFINISHED).exists():
         raise EndsProcesses
     try:
-        return verdicts.decide(unrouted.read_routed(message_ids))
+        decisions: dict[uuid.UUID, Mapping[str, Decision]] = {}
+        for part in batched(message_ids, AT_ONCE):
+            taken.update(judged_until=timezone.now() + LONGEST)
+            decisions |= verdicts.decide(unrouted.read_routed(part))
+        return decisions
     finally:
         taken.update(tries=0, judged_until=None)

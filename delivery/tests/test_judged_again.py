@@ -14,6 +14,7 @@ from delivery.models import Endpoint, Message, Recipient, Replay, ReplayItem
 from delivery.replay import judging, replays, servings
 from delivery.replay.feeding import Feeder
 from delivery.routing import verdicts
+from delivery.routing.unrouted import Unrouted
 from delivery.tests.replaying import add_many, run_to_end, start
 from delivery.tests.threads import at_once
 
@@ -67,6 +68,27 @@ def test_an_outage_is_no_trace(
             Feeder().step()
     monkeypatch.undo()
     assert run_to_end(replay).queued == 4
+
+
+def test_nobody_takes_them_from_who_judges_many(
+    replay: Replay, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long they take together."""
+    monkeypatch.setattr(judging, "AT_ONCE", 2)
+    message_ids = _choose(replay, endpoint)
+    (other,) = _choose(replay, endpoint)
+    decide = verdicts.decide
+    overtaken: list[list[UUID]] = []
+
+    def decide_for_long(messages: Sequence[Unrouted]) -> Any:
+        overtaken.append(_choose(replay, endpoint))
+        _end_judging(*message_ids)
+        return decide(messages)
+
+    monkeypatch.setattr(verdicts, "decide", decide_for_long)
+    assert set(judging.judge(replay, message_ids)) == set(message_ids)
+    assert other not in message_ids
+    assert overtaken == [[], []]
 
 
 def test_who_was_judged_is_a_suspect_no_more(replay: Replay, endpoint: Endpoint) -> None:
