@@ -9,7 +9,7 @@ from celery.apps.beat import Beat as CeleryBeat
 from celery.beat import ScheduleEntry, Scheduler, SchedulingError, Service
 
 from fastsmtp.config import config
-from fastsmtp.task_queue import TaskQueue
+from fastsmtp.task_queue import MAX_WAITING, TaskQueue
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class OutageScheduler(Scheduler):
         self._queue = TaskQueue(config().broker_url)
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
-        if self._queue.is_full():
+        if self._queue.is_full(MAX_WAITING):
             return
         try:
             self.apply_async(entry, producer=producer, advance=False)

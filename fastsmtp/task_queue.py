@@ -9,9 +9,11 @@ from fastsmtp.celery import BROKER_TIMEOUT, app
 
 log = logging.getLogger(__name__)
 
-# Some minutes of mail that pours in, an hour of beat. While no worker takes any, each would be kept
-# for ever; and what they ring for, a worker finds by itself.
-MAX_WAITING = 10_000  # tasks
+# Some minutes of mail that pours in. While no worker takes any, each would be kept for ever; and
+# what smtpd rings for, a worker finds by itself.
+MAX_RINGING = 10_000  # tasks; with more waiting smtpd adds none
+# Beat has room beyond: nobody else rings for the cleanup or a replay.
+MAX_WAITING = 11_000  # tasks
 LOOK_INTERVAL = 1.0  # seconds
 
 
@@ -32,17 +34,17 @@ class TaskQueue:
         except redis.RedisError:
             return None
 
-    def is_full(self) -> bool:
-        """As of the last second. A broker that does not answer has room."""
+    def is_full(self, most: int) -> bool:
+        """As of the last second. `most`: tasks. A broker that does not answer has room."""
         now = time.monotonic()
         if now - self._looked_at < LOOK_INTERVAL:
             return self._is_full
-        was_full, self._is_full = self._is_full, (self.count() or 0) >= MAX_WAITING
+        was_full, self._is_full = self._is_full, (self.count() or 0) >= most
         self._looked_at = now
         if self._is_full and not was_full:
-            log.warning("%d tasks wait and no worker takes them: no more are added", MAX_WAITING)
+            log.warning("%d tasks wait: no more are added", most)
         elif was_full and not self._is_full:
-            log.warning("tasks are taken again")
+            log.warning("fewer than %d tasks wait: they are added again", most)
         return self._is_full
 
     def close(self) -> None:

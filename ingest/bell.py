@@ -1,7 +1,7 @@
 """Tells the workers which messages are new, without ever holding up a reply.
 
-Ids gather for a few milliseconds, so that one task carries many. A broker that is away, or full of
-tasks that no worker takes, loses the ringing, not the mail: the workers look for unrouted messages
+Ids gather for a few milliseconds, so that one task carries many. A broker that is away, or has
+too many tasks waiting, loses the ringing, not the mail: the workers look for unrouted messages
 themselves.
 """
 
@@ -16,7 +16,7 @@ from kombu.exceptions import OperationalError
 
 from delivery.tasks import route_messages
 from fastsmtp.config import config
-from fastsmtp.task_queue import TaskQueue
+from fastsmtp.task_queue import MAX_RINGING, TaskQueue
 from ingest.chores import Surviving
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Bell:
                 time.sleep(BUSY_WINDOW if is_busy else WINDOW)
 
     def _publish(self, message_ids: list[str]) -> None:
-        if self._queue.is_full():
+        if self._queue.is_full(MAX_RINGING):
             return
         try:
             route_messages.apply_async(kwargs={"message_ids": message_ids})

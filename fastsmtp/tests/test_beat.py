@@ -6,13 +6,17 @@ from celery.beat import ScheduleEntry
 
 from fastsmtp.beat import OutageScheduler
 from fastsmtp.celery import app
-from fastsmtp.task_queue import MAX_WAITING
+from fastsmtp.task_queue import MAX_RINGING, MAX_WAITING
 
 
-@pytest.mark.parametrize("missing", [1, 0], ids=["room for one", "full"])
-def test_it_adds_nothing_to_what_no_worker_takes(broker: str, missing: int) -> None:
+@pytest.mark.parametrize(
+    ("waiting", "added"),
+    [(MAX_RINGING, 1), (MAX_WAITING - 1, 1), (MAX_WAITING, 0)],
+    ids=["no room for smtpd", "room for one", "full"],
+)
+def test_it_adds_nothing_to_what_no_worker_takes(broker: str, waiting: int, added: int) -> None:
     entry = ScheduleEntry(name="a task", task="some.task", schedule=1.0, app=app)
     with redis.Redis.from_url(broker) as client:
-        client.lpush("fastsmtp", *["a task"] * (MAX_WAITING - missing))
+        client.lpush("fastsmtp", *["a task"] * waiting)
         OutageScheduler(app, lazy=True).apply_entry(entry)
-        assert client.llen("fastsmtp") == MAX_WAITING
+        assert client.llen("fastsmtp") == waiting + added

@@ -12,7 +12,7 @@ import redis
 from accounts.models import Domain
 from delivery.models import Message
 from delivery.tasks import route_messages
-from fastsmtp.task_queue import MAX_WAITING
+from fastsmtp.task_queue import MAX_RINGING
 from harness.processes import free_port
 from harness.waiting import wait_until
 from ingest.bell import MAX_IDS, Bell
@@ -20,7 +20,7 @@ from ingest.tests.dialogue import send_mail
 from ingest.tests.running import ServerProcess
 
 NAME = "fastsmtp"
-FULL = "10000 tasks wait and no worker takes them: no more are added"
+FULL = "10000 tasks wait: no more are added"
 AWAY = "the broker is away, workers will find new mail by themselves"
 
 
@@ -37,7 +37,7 @@ class Queue:
 
     def fill(self) -> None:
         """With as many as may wait."""
-        self._client.lpush(NAME, *["a task"] * MAX_WAITING)
+        self._client.lpush(NAME, *["a task"] * MAX_RINGING)
 
     def empty(self) -> None:
         self._client.delete(NAME)
@@ -111,7 +111,7 @@ def test_nothing_is_added_to_what_no_worker_takes(
         bell.ring([uuid4()])
     bell.start()
     bell.stop()
-    assert queue.count() == MAX_WAITING
+    assert queue.count() == MAX_RINGING
     assert caplog.text.count(FULL) == 1
 
 
@@ -131,7 +131,7 @@ def test_it_rings_again_when_tasks_are_taken(
 
     wait_until(is_heard)
     bell.stop()
-    assert caplog.text.count("tasks are taken again") == 1
+    assert caplog.text.count("tasks wait: they are added again") == 1
 
 
 @pytest.mark.parametrize("is_hung", [False, True], ids=["away", "hung"])
