@@ -3,16 +3,30 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import timedelta
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
 
 from delivery.courier.settlement import Settled
 from delivery.lanes.answers import ABOUT_THE_MAIL, NOT_ABOUT_THE_ENDPOINT, Kind
 from delivery.lanes.health import Health
 from delivery.models import Lane
 from delivery.outcome import Outcome
+from fastsmtp.bulk import to_database
 
 SUCCESS_INTERVAL = timedelta(seconds=5)  # how exact `last_success_at` of a healthy lane is
+
+_key = to_database(Lane._meta.pk)
+_moment = to_database(Lane._meta.get_field("due_at"))
+_names = {field.name for field in fields(Health)}
+_columns = {
+    field.attname: to_database(field)
+    for field in Lane._meta.concrete_fields
+    if field.attname in _names
+}
+_assignments = ", ".join(f"{name} = %s" for name in _columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +48,7 @@ def update_lanes(settled: Sequence[Settled]) -> list[LaneChange]:
     concerned = [id for id, items in by_lane.items() if any(map(_concerns_lane, items))]
     if not concerned:
         return []
-    changes = []
+    changes, rows = [], []
     locked = Lane.objects.select_for_update().filter(endpoint_id__in=concerned)
     for lane in locked.order_by("endpoint_id"):
         items = by_lane[lane.endpoint_id]
@@ -44,10 +58,19 @@ def update_lanes(settled: Sequence[Settled]) -> list[LaneChange]:
         times = [at for at in (lane.due_at, *(item.due_at for item in items)) if at is not None]
         due_at = min(times, default=None)
         if (health, due_at) != (before, lane.due_at):
-            Lane.objects.filter(pk=lane.pk).update(due_at=due_at, **asdict(health))
+            rows.append(_row(lane, due_at, health))
         if health.state != before.state:
             changes.append(LaneChange(items[-1].outcome, before, health))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE lanes SET due_at = %s, {_assignments} WHERE endpoint_id = %s", rows
+        )
     return changes
+
+
+def _row(lane: Lane, due_at: datetime | None, health: Health) -> list[Any]:
+    values = [convert(getattr(health, name)) for name, convert in _columns.items()]
+    return [_moment(due_at), *values, _key(lane.pk)]
 
 
 def _concerns_lane(item: Settled) -> bool:
