@@ -22,6 +22,7 @@ _BACKENDS: Mapping[Engine, str] = {
 }
 
 CONNECT_PATIENCE = 5.0  # seconds that a unit of work waits for a connection
+MAX_IDLE = 60.0  # seconds that a connection is kept which an outage, or a peak, has added
 # A process that freezes in the middle of a transaction, or whose machine is gone without a word,
 # holds the locks of its lanes, and every other worker waits for them. By default a server waits for
 # hours; this ends before the claims of that process run out (45 s).
@@ -112,6 +113,7 @@ def _pool(max_connections: int) -> dict[str, Any]:
     return {
         "min_size": 0,
         "max_size": max_connections,
+        "max_idle": MAX_IDLE,
         "timeout": CONNECT_PATIENCE,
         "reconnect_timeout": CONNECT_PATIENCE,
     }

@@ -8,7 +8,6 @@ none mean that it is deaf, and what helps is a new process.
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 
 from celery.worker import state
@@ -24,22 +23,20 @@ PATIENCE = 60.0  # seconds
 
 
 class Watch:
-    """What successive looks at the queue mean. A broker that does not answer is no deafness."""
+    """What successive looks at the queue mean. A broker that does not answer is no deafness. Looks
+    are counted, not time: a worker that was frozen has heard nothing meanwhile."""
 
     def __init__(self) -> None:
-        self._deaf_since: float | None = None
+        self._looks = 0
         self._consumed = 0
 
-    def is_deaf(self, *, waiting: int | None, consumed: int, is_busy: bool, now: float) -> bool:
+    def is_deaf(self, *, waiting: int | None, consumed: int, is_busy: bool) -> bool:
         """`waiting`: tasks in the broker, None while that cannot be known. `consumed`: those that
-        were taken since the start. `now`: seconds."""
+        were taken since the start."""
         has_heard = consumed != self._consumed
         self._consumed = consumed
-        if not waiting or has_heard or is_busy:
-            self._deaf_since = None
-        elif self._deaf_since is None:
-            self._deaf_since = now
-        return self._deaf_since is not None and now - self._deaf_since >= PATIENCE
+        self._looks = 0 if not waiting or has_heard or is_busy else self._looks + 1
+        return self._looks > PATIENCE / LOOK_INTERVAL
 
 
 class Hearing:
@@ -65,7 +62,6 @@ class Hearing:
                 waiting=self._queue.count(),
                 consumed=state.all_total_count[0],
                 is_busy=bool(len(state.reserved_requests)),
-                now=time.monotonic(),
             ):
                 log.critical("tasks wait, and this worker hears nothing of them; it ends")
                 self._on_deaf()

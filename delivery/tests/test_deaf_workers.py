@@ -15,14 +15,14 @@ from delivery.tests.submissions import receive
 from delivery.tests.webhook_receiver import WebhookReceiver
 from delivery.tests.worker_process import start_worker
 from fastsmtp.celery import app
-from fastsmtp.hearing import PATIENCE, Watch
+from fastsmtp.hearing import LOOK_INTERVAL, PATIENCE, Watch
 from harness.servers import RedisServer
 from harness.waiting import wait_until
 
+LOOKS = round(PATIENCE / LOOK_INTERVAL)
+
 
 class TestWatch:
-    """With looks every ten seconds."""
-
     @pytest.fixture
     def watch(self) -> Watch:
         return Watch()
@@ -31,14 +31,13 @@ class TestWatch:
         """For longer than its patience."""
         values = {"waiting": 3, "consumed": 7, "is_busy": False, **changes}
         return [
-            watch.is_deaf(now=now, **values)  # type: ignore[arg-type]
-            for now in range(0, round(2 * PATIENCE), 10)
+            watch.is_deaf(**values)  # type: ignore[arg-type]
+            for _ in range(2 * LOOKS)
         ]
 
     def test_tasks_that_wait_while_it_takes_none(self, watch: Watch) -> None:
-        watch.is_deaf(waiting=0, consumed=7, is_busy=False, now=0)
-        answers = self.look(watch)
-        assert answers == [now >= PATIENCE for now in range(0, round(2 * PATIENCE), 10)]
+        watch.is_deaf(waiting=0, consumed=7, is_busy=False)
+        assert self.look(watch) == [look >= LOOKS for look in range(2 * LOOKS)]
 
     def test_an_empty_queue_or_a_broker_that_does_not_answer(self, watch: Watch) -> None:
         assert not any(self.look(watch, waiting=0))
@@ -48,17 +47,16 @@ class TestWatch:
         assert not any(self.look(watch, is_busy=True))
 
     def test_a_worker_that_takes_some_of_many(self, watch: Watch) -> None:
-        looks = range(0, round(3 * PATIENCE), 10)
-        for now in looks:
-            assert not watch.is_deaf(waiting=10_000, consumed=now, is_busy=False, now=now)
+        for look in range(3 * LOOKS):
+            assert not watch.is_deaf(waiting=10_000, consumed=look + 1, is_busy=False)
 
     def test_an_outage_begins_the_time_anew(self, watch: Watch) -> None:
         """After it, tasks wait until Celery has connected again."""
-        common = {"consumed": 0, "is_busy": False}
-        assert not watch.is_deaf(waiting=3, now=0, **common)  # type: ignore[arg-type]
-        assert not watch.is_deaf(waiting=None, now=PATIENCE - 1, **common)  # type: ignore[arg-type]
-        assert not watch.is_deaf(waiting=3, now=PATIENCE, **common)  # type: ignore[arg-type]
-        assert watch.is_deaf(waiting=3, now=2 * PATIENCE, **common)  # type: ignore[arg-type]
+        for waiting in (3, None):
+            for _ in range(LOOKS):
+                assert not watch.is_deaf(waiting=waiting, consumed=0, is_busy=False)
+        answers = self.look(watch, consumed=0)
+        assert answers == [look >= LOOKS for look in range(2 * LOOKS)]
 
 
 @pytest.fixture
