@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError
 
 from delivery import jobs
-from delivery.courier import claims, outage
+from delivery.courier import outage, recording
 from delivery.courier.courier import Courier
 from delivery.models import Attempt, Delivery, Recipient
 from delivery.models.message import SMALL
@@ -98,7 +98,7 @@ def test_the_claim_is_given_back_when_the_database_is(
 ) -> None:
     """Left to run out, it would be a lost attempt that counts."""
     fail(jobs, "load_raw")
-    releases = fail(claims, "release")
+    releases = fail(recording, "release")
     send(courier, recipient, raw=LARGE)
     assert_delivered_at_the_first_try(receiver)
     assert next(releases) >= FAILURES + 1
