@@ -40,7 +40,7 @@ def _write_plain(outcome: Outcome, schedule: Schedule) -> Settled:
 
 
 def _write_state(outcome: Outcome, schedule: Schedule) -> Settled:
-    """As `recorder`, but nothing is said of the lane's health."""
+    """As `recorder`, but without an attempt, an event, or a word of the lane's health."""
     settled = settle(outcome, schedule)
     job = outcome.job
     waiting = Delivery.objects.filter(id=job.delivery_id, due_at__isnull=False)
